@@ -1,0 +1,27 @@
+/* Graph -> program. The graph has been through the passes; a value with a quantization and dtype INT8 is int8, all others
+ * float32 or integers. One lowering for the float model, the int8 model and anything between. */
+#ifndef AX_LOWER_LOWER_H
+#define AX_LOWER_LOWER_H
+
+#include "graph/graph.h"
+#include "program/program.h"
+
+struct ax_lower_options {
+    int keep_all; /* every value keeps its place in the arena to the end: for calibration */
+    int raw_outputs; /* reserved */
+};
+/* *out is released with ax_program_free. operand_of (n_values entries, may be NULL) receives the operand of each value,
+ * or -1 where it has none (fused away, or not stored). */
+enum ax_status ax_lower(const struct ax_graph *g, const struct ax_lower_options *opt, struct ax_program **out, int *operand_of,
+                        struct ax_error *err);
+void ax_program_free(struct ax_program *p);
+
+/* Computes a node whose inputs are all constant, by lowering and running it alone; its outputs become constants and the node
+ * is dead. AX_UNSUPPORTED if the op cannot run. */
+enum ax_status ax_fold_node(struct ax_graph *g, int node, struct ax_error *err);
+
+/* Recomputes the epilogue constants of the step that does `node` after its bias changed in the graph (bias correction);
+ * p must be ax_lower's own (its const_data is writable memory). */
+enum ax_status ax_lower_update_bias(const struct ax_graph *g, int node, struct ax_program *p, struct ax_error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* ONNX file -> graph in canonical form (graph/op.h), all shapes known, everything constant folded on the way. */
+#ifndef AX_ONNX_IMPORT_H
+#define AX_ONNX_IMPORT_H
+
+#include "graph/graph.h"
+
+struct ax_input_shape { /* --input_shape NAME:1x3x224x224; name "" fits a model of one input */
+    const char *name;
+    struct ax_shape shape;
+};
+struct ax_bound_input { /* an input that is to be a constant of this value (tests, shape inputs) */
+    const char *name;
+    enum ax_dtype dtype;
+    struct ax_shape shape;
+    const void *data;
+};
+struct ax_import_options {
+    const struct ax_input_shape *shapes;
+    int n_shapes;
+    int64_t batch; /* 0: as in the file (an open first dimension is then an error, unless given in shapes); else sets dimension 0 */
+    const struct ax_bound_input *bound;
+    int n_bound;
+    const char *const *cut_outputs; /* names of values to end at instead of the model's outputs; NULL */
+    int n_cut_outputs;
+    int no_check; /* skip libonnx's checker */
+};
+
+/* On failure *out is NULL and the message names file, node, operator and opset. */
+enum ax_status ax_import(const char *path, const struct ax_import_options *opt, struct ax_graph **out, struct ax_error *err);
+
+/* One serialized TensorProto (the .pb files of ONNX test data) into memory of `a`. */
+enum ax_status ax_import_tensor(const char *path, struct ax_arena *a, char **name, enum ax_dtype *t, struct ax_shape *shape,
+                                void **data, struct ax_error *err);
+
+#endif
