@@ -88,6 +88,13 @@ enum ax_reduce {
     AX_REDUCE_ARG_MAX, AX_REDUCE_ARG_MIN, AX_REDUCE_COUNT
 };
 enum ax_resize_mode { AX_RESIZE_NEAREST, AX_RESIZE_LINEAR, AX_RESIZE_CUBIC };
+enum ax_resize_coordinate {
+    AX_RESIZE_HALF_PIXEL, AX_RESIZE_HALF_PIXEL_SYMMETRIC, AX_RESIZE_PYTORCH_HALF_PIXEL, AX_RESIZE_ALIGN_CORNERS,
+    AX_RESIZE_ASYMMETRIC, AX_RESIZE_TF_CROP_AND_RESIZE
+};
+enum ax_resize_nearest {
+    AX_RESIZE_ROUND_PREFER_FLOOR, AX_RESIZE_ROUND_PREFER_CEIL, AX_RESIZE_FLOOR, AX_RESIZE_CEIL
+};
 enum ax_pad_mode { AX_PAD_CONSTANT, AX_PAD_REFLECT, AX_PAD_EDGE, AX_PAD_WRAP };
 
 struct ax_matmul_params {
@@ -147,11 +154,13 @@ struct ax_none_params { int32_t none; };
  * Int8 steps on PLANES (or where said PLAIN):
  *  CONV_S8        x w runs epi [residual] -> y                 y PLANES int8 or PLAIN float32 [N,H,W,C]; MatMul with weights too (1x1)
  *  DWCONV_S8      x w epi [residual] -> y                      groups = C; w [kh kw][P] int8, P = C padded to 16
- *  CONVT_S8       x w runs epi [residual] -> y                 transposed
+ *  CONVT_S8       x w runs epi [residual] -> y                 transposed; every tap counts in acc: where it meets no input pixel
+ *                                                              (between strides, outside the image) x is the channel's zero point
  *  MATMUL_S8      a b epi -> y                                 PLAIN int8 both, y PLAIN int8 or float32; acc = sum (a - ZA[0])(b - ZB[0]);
  *                                                              epilogue rows with P = N padded to 16
  *  POOL_S8        x [epi] -> y                                 maximum: no epi, y has x's scales; average: t = (float)sum / (float)count,
- *                                                              then the epilogue from v = fma(t, MUL, ADD)
+ *                                                              then the epilogue from v = fma(t, MUL, ADD). Pixels outside the
+ *                                                              image are skipped; with count_include_pad they count as zero points
  *  TABLE_S8       x table -> y                                 y = table[c or 0][q + 128]; also PLAIN int8
  *  BINARY_S8      a b epi -> y                                 ADD, SUB: v = fma((float)a, MUL, ADD), v = fma((float)b, RES, v);
  *                                                              MUL: v = fma((float)((a - ZA)(b - ZB)), MUL, ADD); then the epilogue
