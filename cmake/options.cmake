@@ -21,7 +21,7 @@ if(CCACHE)
 endif()
 
 # -ffp-contract=off: where an fma is meant it is written; the same source gives the same bits on every target.
-add_compile_options(-Wall -Wextra -Wshadow -Wpointer-arith -Wvla -fno-strict-aliasing -ffp-contract=off
+add_compile_options($<$<COMPILE_LANGUAGE:C>:-D_GNU_SOURCE=> -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -fno-strict-aliasing -ffp-contract=off
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>)
 if(AXON_WERROR)
   add_compile_options(-Werror)
