@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "kernels/cpu.h"
 
 #include <pthread.h>
