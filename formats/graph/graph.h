@@ -3,9 +3,11 @@
  * Values and nodes live in index-addressed arrays of one graph; everything they point to lives in the graph's arena.
  * Nodes stand in topological order whenever a pass begins or ends; inside a pass new nodes may be appended anywhere and
  * ax_graph_tidy() restores the order, drops dead nodes and refreshes producers. Indices of values never change (dead
- * values stay as holes that nothing refers to); indices of nodes change only in ax_graph_tidy().
+ * values stay as holes that nothing refers to); indices of nodes change only in ax_graph_tidy(). Pointers into the two
+ * arrays end where a value or a node is added: keep indices, not pointers.
  *
- * Names: every value has a unique non-empty name: that of the ONNX model, or one derived from it ("conv1_out/nhwc").
+ * Names: every value has a unique non-empty name: that of the ONNX model, or one derived from it ("conv1_out/nhwc"); it
+ * changes only through ax_value_rename, which keeps the index of names.
  * A node's name is for people: errors, reports, profiles. */
 #ifndef AX_GRAPH_GRAPH_H
 #define AX_GRAPH_GRAPH_H
@@ -36,8 +38,8 @@ struct ax_attr {
 
 struct ax_value {
     const char *name;
-    const char *origin;    /* name in the model from before a join or a rename; NULL: the same as name */
-    enum ax_dtype dtype;   /* of the real values for FLOAT32; after quantization INT8 (or INT16) with `quant` */
+    const char *origin;  /* name in the model from before a join or a rename; NULL: the same as name */
+    enum ax_dtype dtype; /* of the real values for FLOAT32; after quantization INT8 (or INT16) with `quant` */
     struct ax_shape shape;
     struct ax_quant quant; /* count 0 where the value is not quantized */
     const void *data;      /* constant: row-major elements, 64-byte aligned when in the arena; NULL for all others */
@@ -68,10 +70,12 @@ struct ax_graph {
     int opset;               /* of the default domain as it stood in the file */
     void *mapping;           /* file mapping that constants may point into (see ax_graph_free); NULL */
     size_t mapping_bytes;
+    int *name_slots; /* hash table of value indices by name: graph.c's own */
+    int n_name_slots, n_named;
 };
 
 struct ax_graph *ax_graph_new(const char *name);
-void ax_graph_free(struct ax_graph *g); /* NULL is fine; unmaps g->mapping */
+void ax_graph_free(struct ax_graph *g);                    /* NULL is fine; unmaps g->mapping */
 struct ax_graph *ax_graph_clone(const struct ax_graph *g); /* constants are shared with g, which must live longer */
 
 /* -- building -- */
@@ -106,9 +110,18 @@ float ax_node_float(const struct ax_node *n, const char *attr, float otherwise);
 const char *ax_node_string(const struct ax_node *n, const char *attr, const char *otherwise);
 /* Fills out[0..max) with the list or with `otherwise`; returns how many the attribute has (0 when absent). */
 int ax_node_ints(const struct ax_node *n, const char *attr, int64_t *out, int max, int64_t otherwise);
-static inline int ax_in(const struct ax_node *n, int i) { return i < n->n_inputs ? n->inputs[i] : AX_NONE; }
-static inline int ax_out(const struct ax_node *n, int i) { return i < n->n_outputs ? n->outputs[i] : AX_NONE; }
-static inline bool ax_is_const(const struct ax_graph *g, int v) { return v != AX_NONE && g->values[v].data != NULL; }
+static inline int ax_in(const struct ax_node *n, int i)
+{
+    return i < n->n_inputs ? n->inputs[i] : AX_NONE;
+}
+static inline int ax_out(const struct ax_node *n, int i)
+{
+    return i < n->n_outputs ? n->outputs[i] : AX_NONE;
+}
+static inline bool ax_is_const(const struct ax_graph *g, int v)
+{
+    return v != AX_NONE && g->values[v].data != NULL;
+}
 int64_t ax_value_bytes(const struct ax_value *v); /* -1 if the shape is unknown */
 /* Reads a constant of INT64, INT32 or FLOAT32 (or BOOL, INT8...) as int64 numbers; returns the count, -1 if it is not
  * constant or has more than max elements. */
@@ -126,13 +139,19 @@ struct ax_uses {
 };
 struct ax_uses ax_graph_uses(const struct ax_graph *g);
 void ax_uses_free(struct ax_uses *u);
-static inline int ax_use_count(const struct ax_uses *u, int v) { return u->start[v + 1] - u->start[v]; }
+static inline int ax_use_count(const struct ax_uses *u, int v)
+{
+    return u->start[v + 1] - u->start[v];
+}
 
 /* -- changing -- */
 
 /* Every use of `from` (by nodes and among the outputs) becomes `to`. An output's name must stay what the user knows: when
- * `from` is a graph output and `to` is not, `to` takes over its name. */
+ * `from` is a graph output and `to` is not, they exchange names. Where `to` is a graph input or an output itself, so that its
+ * name is taken, `from` stays among the outputs and only its uses by nodes change. */
 void ax_graph_replace(struct ax_graph *g, int from, int to);
+/* A new name, made unique as ax_graph_value does. */
+void ax_value_rename(struct ax_graph *g, int v, const char *name);
 void ax_node_kill(struct ax_graph *g, int node);
 /* Restores topological order (stable), drops dead nodes, refreshes producers. AX_INTERNAL on a cycle. */
 enum ax_status ax_graph_tidy(struct ax_graph *g, struct ax_error *err);
