@@ -1,0 +1,260 @@
+/* The epilogue of int8 steps, from exact int32 accumulators to int8 or float: steps.h says what, this is the code of every
+ * instruction set. Include simd_ISA.h and act.h first. */
+#ifndef AX_KERNELS_EPILOGUE_H
+#define AX_KERNELS_EPILOGUE_H
+
+#include "kernels/s8.h"
+
+enum epi_form { EPI_LINEAR, EPI_LINEAR_RES, EPI_ACT, EPI_ACT_PRE, EPI_ACT_POST, EPI_FLOAT, EPI_FLOAT_PRE, EPI_FLOAT_POST };
+
+struct epi {
+    const int32_t *rows; /* AX_EPI_ROWS x p words */
+    int64_t p;
+    int act;
+    float alpha, beta;
+    enum epi_form form;
+};
+
+static inline struct epi epi_make(const void *rows, int64_t p, int act, float alpha, float beta, int linear, int residual,
+                                  int to_float)
+{
+    struct epi e = {rows, p, act, alpha, beta, EPI_LINEAR};
+    int with = residual == AX_RESIDUAL_PRE ? 1 : residual == AX_RESIDUAL_POST ? 2 : 0;
+    if (to_float)
+        e.form = (enum epi_form)(EPI_FLOAT + with);
+    else if (linear)
+        e.form = (enum epi_form)(EPI_LINEAR + (with != 0));
+    else
+        e.form = (enum epi_form)(EPI_ACT + with);
+    return e;
+}
+
+static inline struct epi epi_of_conv(const struct s8_conv *g, const void *rows)
+{
+    const struct ax_conv_params *p = g->p;
+    return epi_make(rows, g->groups * g->n_pad, p->act, p->alpha, p->beta, p->linear, g->res ? p->residual : AX_RESIDUAL_NONE,
+                    g->y->layout == AX_LAYOUT_PLAIN && g->y->dtype == AX_DTYPE_FLOAT32);
+}
+
+VF_INLINE const float *epi_row(const struct epi *e, int row, int64_t n)
+{
+    return (const float *)(e->rows + row * e->p + n);
+}
+
+VF_INLINE int epi_is_float(enum epi_form f)
+{
+    return f >= EPI_FLOAT;
+}
+VF_INLINE int epi_has_residual(enum epi_form f)
+{
+    return f == EPI_LINEAR_RES || f == EPI_ACT_PRE || f == EPI_ACT_POST || f == EPI_FLOAT_PRE || f == EPI_FLOAT_POST;
+}
+
+/* Everything that the epilogue reads of VF_WIDTH channels. */
+struct epi_lane {
+    vi bias;
+    vf mul, add, inv, zero, lo, hi, res, alpha, beta;
+};
+
+VF_INLINE struct epi_lane epi_lane(const struct epi *e, enum epi_form f, int act, int64_t n)
+{
+    struct epi_lane l = {.bias = vi_load(e->rows + n)};
+    l.mul = vf_load(epi_row(e, AX_EPI_MUL, n));
+    l.add = vf_load(epi_row(e, AX_EPI_ADD, n));
+    if (epi_has_residual(f)) l.res = vf_load(epi_row(e, AX_EPI_RES, n));
+    if (f >= EPI_ACT) l.alpha = act == AX_ACT_PRELU ? vf_load(epi_row(e, AX_EPI_SLOPE, n)) : vf_set1(e->alpha);
+    if (f >= EPI_ACT) l.beta = vf_set1(e->beta);
+    if (f >= EPI_FLOAT) return l;
+    if (f >= EPI_ACT) l.inv = vf_load(epi_row(e, AX_EPI_INV, n));
+    if (f >= EPI_ACT) l.zero = vf_load(epi_row(e, AX_EPI_ZERO, n));
+    l.lo = vf_load(epi_row(e, AX_EPI_LO, n));
+    l.hi = vf_load(epi_row(e, AX_EPI_HI, n));
+    return l;
+}
+
+/* Activations that networks use behind int8 products run inline, the others through a call. */
+VF_INLINE vf epi_act(int act, vf v, vf a, vf b)
+{
+    switch (act) {
+    case AX_ACT_NONE: return v;
+    case AX_ACT_RELU: return vf_act_RELU(v, a, b);
+    case AX_ACT_CLIP: return vf_act_CLIP(v, a, b);
+    case AX_ACT_LEAKY_RELU:
+    case AX_ACT_PRELU: return vf_act_LEAKY_RELU(v, a, b);
+    case AX_ACT_SILU: return vf_act_SILU(v, a, b);
+    case AX_ACT_SIGMOID: return vf_act_SIGMOID(v, a, b);
+    case AX_ACT_HARD_SWISH: return vf_act_HARD_SWISH(v, a, b);
+    default: return vf_act_any(act, v, a, b);
+    }
+}
+
+VF_INLINE vf epi_scale(const struct epi_lane *l, vi acc)
+{
+    return vf_fma(vf_from_vi(vi_add(acc, l->bias)), l->mul, l->add);
+}
+
+/* From v on; r: the residual's integers. What is returned is a float in both cases: the output, or one to round to int8. */
+VF_INLINE vf epi_from(const struct epi_lane *l, enum epi_form f, int act, vf v, vf r)
+{
+    if (f == EPI_LINEAR_RES || f == EPI_ACT_PRE || f == EPI_FLOAT_PRE) v = vf_fma(r, l->res, v);
+    if (f >= EPI_ACT) v = epi_act(act, v, l->alpha, l->beta);
+    if (f >= EPI_FLOAT) return f == EPI_FLOAT_POST ? vf_fma(r, l->res, v) : v;
+    if (f >= EPI_ACT) v = vf_fma(v, l->inv, l->zero);
+    if (f == EPI_ACT_POST) v = vf_fma(r, l->res, v);
+    return vf_min(vf_max(v, l->lo), l->hi);
+}
+
+/* `rows` pixels of up to 16 channels that start at padded channel n: acc + i lda -> dst[i], `count` channels of each. */
+struct epi_tile {
+    const int32_t *acc;
+    int lda, rows, count;
+    int64_t n;
+    uint8_t *const *dst;
+    uint8_t *const *res;
+};
+
+VF_INLINE void epi_tile_part(const struct epi_tile *t, const struct epi_lane *l, enum epi_form f, int act, int j, int n)
+{
+    for (int i = 0; i < t->rows; i++) {
+        vf r = vf_zero();
+        if (epi_has_residual(f)) {
+            const int8_t *p = (const int8_t *)t->res[i] + j;
+            r = vf_from_vi(n == VF_WIDTH ? vi_load_s8(p) : vi_load_s8_n(p, n));
+        }
+        vf v = epi_from(l, f, act, epi_scale(l, vi_load(t->acc + (int64_t)i * t->lda + j)), r);
+        if (epi_is_float(f)) {
+            float *d = (float *)t->dst[i] + j;
+            if (n == VF_WIDTH)
+                vf_store(d, v);
+            else
+                vf_store_n(d, v, n);
+        } else {
+            int8_t *d = (int8_t *)t->dst[i] + j;
+            if (n == VF_WIDTH)
+                vi_store_s8(d, vi_round(v));
+            else
+                vi_store_s8_n(d, vi_round(v), n);
+        }
+    }
+}
+
+VF_INLINE void epi_tile_form(const struct epi *e, const struct epi_tile *t, enum epi_form f, int act)
+{
+    for (int j = 0; j < t->count; j += VF_WIDTH) {
+        struct epi_lane l = epi_lane(e, f, act, t->n + j);
+        if (t->count - j >= VF_WIDTH)
+            epi_tile_part(t, &l, f, act, j, VF_WIDTH);
+        else
+            epi_tile_part(t, &l, f, act, j, t->count - j);
+    }
+}
+
+#define EPI_ACT_FORMS(act_)                                                                                                    \
+    switch (e->form) {                                                                                                         \
+    case EPI_ACT_PRE: epi_tile_form(e, t, EPI_ACT_PRE, act_); break;                                                           \
+    case EPI_ACT_POST: epi_tile_form(e, t, EPI_ACT_POST, act_); break;                                                         \
+    case EPI_FLOAT: epi_tile_form(e, t, EPI_FLOAT, act_); break;                                                               \
+    default: epi_tile_form(e, t, EPI_ACT, act_); break;                                                                        \
+    }
+
+/* The choice of form and function stands outside of the loops. */
+static __attribute__((unused)) void epi_tile_run(const struct epi *e, const struct epi_tile *t)
+{
+    if (e->form == EPI_LINEAR)
+        epi_tile_form(e, t, EPI_LINEAR, 0);
+    else if (e->form == EPI_LINEAR_RES)
+        epi_tile_form(e, t, EPI_LINEAR_RES, 0);
+    else if (e->form == EPI_FLOAT_PRE)
+        epi_tile_form(e, t, EPI_FLOAT_PRE, e->act);
+    else if (e->form == EPI_FLOAT_POST)
+        epi_tile_form(e, t, EPI_FLOAT_POST, e->act);
+    else if (e->act == AX_ACT_NONE)
+        EPI_ACT_FORMS(AX_ACT_NONE)
+    else if (e->act == AX_ACT_RELU)
+        EPI_ACT_FORMS(AX_ACT_RELU)
+    else if (e->act == AX_ACT_SILU)
+        EPI_ACT_FORMS(AX_ACT_SILU)
+    else if (e->act == AX_ACT_HARD_SWISH)
+        EPI_ACT_FORMS(AX_ACT_HARD_SWISH)
+    else if (e->act == AX_ACT_LEAKY_RELU)
+        EPI_ACT_FORMS(AX_ACT_LEAKY_RELU)
+    else
+        EPI_ACT_FORMS(e->act)
+}
+
+/* -- where a block of 16 output channels goes and where its residual comes from -- */
+
+struct epi_block {
+    struct s8_run y, res;
+    int64_t c; /* first channel of the tensor */
+    int valid; /* channels of the block that exist */
+    int count; /* channels to write: valid, or 16 where the padding channels are ours */
+    int whole; /* y and the residual each lie in one piece */
+};
+
+static inline struct epi_block epi_block_make(const struct s8_conv *g, const struct ax_task *t, int group, int64_t block)
+{
+    struct epi_block b = {.c = group * g->n_group + block * S8_BLOCK};
+    int64_t left = g->n_group - block * S8_BLOCK;
+    b.valid = (int)(left < S8_BLOCK ? left : S8_BLOCK);
+    b.count = b.valid;
+    b.whole = 1;
+    if (g->y->layout == AX_LAYOUT_PLANES) {
+        b.y = s8_channel_run(g->y, t->out_data[0], b.c);
+        if (b.y.left < b.valid)
+            b.whole = 0;
+        else if (b.y.left == b.valid && b.y.room >= S8_BLOCK)
+            b.count = S8_BLOCK;
+    } else
+        b.y = s8_float_run(g->y, t->out_data[0], b.c);
+    if (g->res) {
+        b.res = s8_channel_run(g->res, t->in_data[4], b.c);
+        if (b.res.left < b.valid) b.whole = 0;
+    }
+    return b;
+}
+
+/* Channel by channel, for blocks that groups or odd planes cut into pieces. */
+static __attribute__((unused)) void epi_pieces(const struct s8_conv *g, const struct ax_task *t, const struct epi *e,
+                                               const struct epi_block *b, const int32_t *acc, int64_t n, int64_t epi_n,
+                                               int64_t y, int64_t x)
+{
+    int to_float = epi_is_float(e->form);
+    int8_t r[S8_BLOCK] = {0};
+    float out[S8_BLOCK]; /* or int8 */
+    if (g->res)
+        for (int c = 0; c < b->valid; c++) {
+            struct s8_run from = s8_channel_run(g->res, t->in_data[4], b->c + c);
+            r[c] = *(int8_t *)s8_at(&from, n, y, x);
+        }
+    uint8_t *dst = (uint8_t *)out, *res = (uint8_t *)r;
+    struct epi_tile one = {acc, S8_BLOCK, 1, S8_BLOCK, epi_n, &dst, &res};
+    epi_tile_run(e, &one);
+    for (int c = 0; c < b->valid; c++) {
+        struct s8_run to =
+            to_float ? s8_float_run(g->y, t->out_data[0], b->c + c) : s8_channel_run(g->y, t->out_data[0], b->c + c);
+        memcpy(s8_at(&to, n, y, x), dst + c * (to_float ? 4 : 1), to_float ? 4 : 1);
+    }
+}
+
+/* `rows` pixels, the i-th at row py[i], column px[i] of image n; acc is rows x 16. rows <= EPI_ROWS_MAX. */
+enum { EPI_ROWS_MAX = 32 };
+
+static __attribute__((unused)) void epi_pixels(const struct s8_conv *g, const struct ax_task *t, const struct epi *e,
+                                               const struct epi_block *b, const int32_t *acc, int rows, int64_t epi_n,
+                                               const int32_t *image, const int32_t *py, const int32_t *px)
+{
+    if (!b->whole) {
+        for (int i = 0; i < rows; i++) epi_pieces(g, t, e, b, acc + i * S8_BLOCK, image[i], epi_n, py[i], px[i]);
+        return;
+    }
+    uint8_t *dst[EPI_ROWS_MAX], *res[EPI_ROWS_MAX];
+    for (int i = 0; i < rows; i++) {
+        dst[i] = s8_at(&b->y, image[i], py[i], px[i]);
+        res[i] = g->res ? s8_at(&b->res, image[i], py[i], px[i]) : NULL;
+    }
+    struct epi_tile tile = {acc, S8_BLOCK, rows, b->count, epi_n, dst, res};
+    epi_tile_run(e, &tile);
+}
+
+#endif
