@@ -68,7 +68,15 @@ static bool write_all(int fd, const uint8_t *p, size_t n)
     return true;
 }
 
-enum ax_status ax_commit_add(struct ax_commit *c, const char *path, const void *data, size_t bytes, struct ax_error *err)
+static bool write_parts(int fd, const struct ax_part *parts, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!write_all(fd, parts[i].data, parts[i].bytes)) return false;
+    return true;
+}
+
+enum ax_status ax_commit_add_parts(struct ax_commit *c, const char *path, const struct ax_part *parts, int count,
+                                   struct ax_error *err)
 {
     struct entry *e = AX_NEW(&c->mem, struct entry, 1);
     e->path = ax_arena_str(&c->mem, path);
@@ -77,7 +85,7 @@ enum ax_status ax_commit_add(struct ax_commit *c, const char *path, const void *
     if (ax_dir_exists(path)) return ax_fail(err, AX_IO, "%s: is a folder; a file is to be written there", path);
     int fd = open_temporary(c, e);
     if (fd < 0) return ax_fail_errno(err, path, "cannot write into the folder");
-    bool good = write_all(fd, data, bytes) && (!fsync(fd) || errno == EINVAL);
+    bool good = write_parts(fd, parts, count) && (!fsync(fd) || errno == EINVAL);
     int why = errno;
     if (close(fd) && good) {
         good = false;
@@ -85,6 +93,11 @@ enum ax_status ax_commit_add(struct ax_commit *c, const char *path, const void *
     }
     errno = why;
     return good ? AX_OK : ax_fail_errno(err, path, "cannot write the file");
+}
+
+enum ax_status ax_commit_add(struct ax_commit *c, const char *path, const void *data, size_t bytes, struct ax_error *err)
+{
+    return ax_commit_add_parts(c, path, &(struct ax_part){data, bytes}, 1, err);
 }
 
 enum ax_status ax_commit_add_text(struct ax_commit *c, const char *path, const char *text, struct ax_error *err)

@@ -38,6 +38,13 @@ bool ax_dir_exists(const char *path);
 struct ax_commit;
 struct ax_commit *ax_commit_new(void);
 enum ax_status ax_commit_add(struct ax_commit *c, const char *path, const void *data, size_t bytes, struct ax_error *err);
+struct ax_part {
+    const void *data;
+    size_t bytes;
+};
+/* One file from several pieces of memory. */
+enum ax_status ax_commit_add_parts(struct ax_commit *c, const char *path, const struct ax_part *parts, int count,
+                                   struct ax_error *err);
 enum ax_status ax_commit_add_text(struct ax_commit *c, const char *path, const char *text, struct ax_error *err);
 enum ax_status ax_commit_finish(struct ax_commit *c, struct ax_error *err);
 void ax_commit_free(struct ax_commit *c); /* NULL is fine */
