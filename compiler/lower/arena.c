@@ -154,8 +154,10 @@ enum ax_status low_settle_buffers(struct low *L)
     find_lifetimes(L);
     plan(L);
     for (int i = 0; i < L->p->n_operands; i++) {
-        if (low_op(L, i)->layout == AX_LAYOUT_PLANES) settle_planes(L, i);
-        else if (L->places[i].buffer >= 0) low_op(L, i)->offset = L->buffers[L->places[i].buffer].offset;
+        if (low_op(L, i)->layout == AX_LAYOUT_PLANES)
+            settle_planes(L, i);
+        else if (L->places[i].buffer >= 0)
+            low_op(L, i)->offset = L->buffers[L->places[i].buffer].offset;
     }
     return AX_OK;
 }

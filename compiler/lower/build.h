@@ -17,13 +17,13 @@
 
 struct low_plane { /* where a plane of an operand comes from */
     int buffer;
-    int plane;   /* of the buffer's */
-    int first;   /* channel within that plane */
+    int plane; /* of the buffer's */
+    int first; /* channel within that plane */
     int channels;
 };
 
-struct low_place { /* beside every operand of the program */
-    int buffer;    /* PLAIN operands of the arena; -1 */
+struct low_place {            /* beside every operand of the program */
+    int buffer;               /* PLAIN operands of the arena; -1 */
     struct low_plane *planes; /* PLANES */
 };
 
@@ -33,7 +33,7 @@ struct low_buffer {
     int *channels;
     int64_t n, h, w;
     int halo_top, halo_left, halo_bottom, halo_right;
-    bool dense;   /* read under other dimensions too: its halo must stay empty */
+    bool dense;            /* read under other dimensions too: its halo must stay empty */
     int64_t *plane_offset; /* of each plane's first byte, from the buffer's start */
     int first, last;       /* steps that touch it */
     int64_t offset;
@@ -47,7 +47,10 @@ enum low_form {
 struct low_consts {
     uint8_t *data;
     int64_t used, cap;
-    struct low_const_slot { uint64_t hash; int64_t offset, bytes; } *slots; /* open addressing; bytes -1: empty */
+    struct low_const_slot {
+        uint64_t hash;
+        int64_t offset, bytes;
+    } * slots; /* open addressing; bytes -1: empty */
     int n_slots, n_used;
 };
 
@@ -69,18 +72,27 @@ struct low {
     struct low_consts consts;
 };
 
-#define LOW_TRY(e)                                  \
-    do {                                            \
-        enum ax_status low_try_ = (e);              \
-        if (low_try_ != AX_OK) return low_try_;     \
+#define LOW_TRY(e)                                                                                                             \
+    do {                                                                                                                       \
+        enum ax_status low_try_ = (e);                                                                                         \
+        if (low_try_ != AX_OK) return low_try_;                                                                                \
     } while (0)
 
 /* Puts "node NAME (OP): " before the message. Returns s and remembers it in L->status. */
 enum ax_status low_fail(struct low *L, enum ax_status s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-static inline const struct ax_value *low_value(const struct low *L, int v) { return &L->g->values[v]; }
-static inline struct ax_operand *low_op(const struct low *L, int op) { return &L->p->operands[op]; }
-static inline bool low_is_quant(const struct ax_value *v) { return v->dtype == AX_DTYPE_INT8 && v->quant.count > 0; }
+static inline const struct ax_value *low_value(const struct low *L, int v)
+{
+    return &L->g->values[v];
+}
+static inline struct ax_operand *low_op(const struct low *L, int op)
+{
+    return &L->p->operands[op];
+}
+static inline bool low_is_quant(const struct ax_value *v)
+{
+    return v->dtype == AX_DTYPE_INT8 && v->quant.count > 0;
+}
 static inline bool low_is_planes(const struct ax_value *v)
 {
     return low_is_quant(v) && !v->data && v->shape.rank >= 2 && v->shape.rank <= 4;
@@ -127,7 +139,7 @@ int low_in_real(struct low *L, int v);  /* as float32 (or what it is, when it is
 int low_in_planes(struct low *L, int v);
 /* A new plain operand for a value in the form of the node, and noted as the value's. */
 int low_out(struct low *L, int v);
-void low_set(struct low *L, int v, int op);    /* op is the value in the form of the node */
+void low_set(struct low *L, int v, int op);              /* op is the value in the form of the node */
 void low_settle(struct low *L, const struct ax_node *n); /* brings outputs that were made plain to where they are stored */
 
 /* Rank-4 channels-last images for the rules that need them: NCHW values are transposed on the way, 1-D ones get height 1. */
@@ -177,7 +189,7 @@ struct low_row {
 const struct low_row *low_rule_of(enum ax_op op);
 
 /* Lowers with ports left alone. What ax_lower and ax_fold_node have in common. */
-enum ax_status low_graph(const struct ax_graph *g, const struct ax_lower_options *opt, bool plain_ports, struct ax_program **out,
-                         int *operand_of, struct ax_error *err);
+enum ax_status low_graph(const struct ax_graph *g, const struct ax_lower_options *opt, bool plain_ports,
+                         struct ax_program **out, int *operand_of, struct ax_error *err);
 
 #endif

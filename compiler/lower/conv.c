@@ -1,4 +1,5 @@
 /* Conv and ConvTranspose: geometry, and the float steps that every product with constant weights shares. */
+#include "lower/rules.h"
 #include "lower/weighted.h"
 
 #include <string.h>
@@ -15,8 +16,10 @@ static void read_pads(const struct ax_node *n, int rank, struct ax_conv_params *
 {
     int64_t v[4] = {0};
     ax_node_ints(n, "pads", v, 2 * rank, 0);
-    if (rank == 2) p->pad_top = (int32_t)v[0], p->pad_left = (int32_t)v[1], p->pad_bottom = (int32_t)v[2], p->pad_right = (int32_t)v[3];
-    else p->pad_left = (int32_t)v[0], p->pad_right = (int32_t)v[1];
+    if (rank == 2)
+        p->pad_top = (int32_t)v[0], p->pad_left = (int32_t)v[1], p->pad_bottom = (int32_t)v[2], p->pad_right = (int32_t)v[3];
+    else
+        p->pad_left = (int32_t)v[0], p->pad_right = (int32_t)v[1];
 }
 
 static void read_geometry(const struct ax_node *n, int rank, struct ax_conv_params *p)
@@ -63,8 +66,14 @@ static void view_weights(const struct ax_shape *s, int groups, bool transposed, 
 
 enum ax_status low_weighted_conv(struct low *L, const struct ax_node *n, struct low_weighted *d)
 {
-    *d = (struct low_weighted){.node = n, .x = n->inputs[0], .w = n->inputs[1], .bias = ax_in(n, 2), .residual = ax_in(n, 3),
-                               .y = n->outputs[0], .alpha = 1, .beta = 1};
+    *d = (struct low_weighted){.node = n,
+                               .x = n->inputs[0],
+                               .w = n->inputs[1],
+                               .bias = ax_in(n, 2),
+                               .residual = ax_in(n, 3),
+                               .y = n->outputs[0],
+                               .alpha = 1,
+                               .beta = 1};
     d->nhwc = ax_node_int(n, "nhwc", 0);
     d->transposed = n->op == AX_OP_CONV_TRANSPOSE;
     const struct ax_shape *x = &low_value(L, d->x)->shape, *w = &low_value(L, d->w)->shape;
@@ -113,8 +122,10 @@ static int pack_weights(struct low *L, const struct low_weighted *d)
     int64_t count = d->depthwise ? (int64_t)v->kh * v->kw * v->groups : ax_packed_f32_count(v);
     struct ax_arena a = {0};
     float *packed = AX_NEW(&a, float, count);
-    if (d->depthwise) ax_pack_dw_f32(v, w, packed);
-    else ax_pack_f32(v, w, packed);
+    if (d->depthwise)
+        ax_pack_dw_f32(v, w, packed);
+    else
+        ax_pack_f32(v, w, packed);
     if (d->alpha != 1)
         for (int64_t i = 0; i < count; i++) packed[i] *= d->alpha;
     int64_t dim[4] = {v->kh, v->kw, v->groups, 0};

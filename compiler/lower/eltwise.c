@@ -60,7 +60,10 @@ static int number_like(struct low *L, int op, double v)
     int32_t i32 = (int32_t)v;
     uint8_t b = v != 0;
     float f = (float)v;
-    const void *p = t == AX_DTYPE_INT64 ? (void *)&i64 : t == AX_DTYPE_INT32 ? (void *)&i32 : t == AX_DTYPE_BOOL ? (void *)&b : &f;
+    const void *p = t == AX_DTYPE_INT64   ? (void *)&i64
+                    : t == AX_DTYPE_INT32 ? (void *)&i32
+                    : t == AX_DTYPE_BOOL  ? (void *)&b
+                                          : &f;
     return low_const(L, t, 0, none, p);
 }
 

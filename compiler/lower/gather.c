@@ -40,8 +40,10 @@ enum ax_status low_scatter_nd(struct low *L, const struct ax_node *n)
 enum ax_status low_topk(struct low *L, const struct ax_node *n)
 {
     int x = low_in(L, n->inputs[0]);
-    struct ax_topk_params p = {.k = (int32_t)ax_node_int(n, "k", 1), .axis = resolved_axis(L, n, -1),
-                               .largest = (int32_t)ax_node_int(n, "largest", 1), .sorted = (int32_t)ax_node_int(n, "sorted", 1)};
+    struct ax_topk_params p = {.k = (int32_t)ax_node_int(n, "k", 1),
+                               .axis = resolved_axis(L, n, -1),
+                               .largest = (int32_t)ax_node_int(n, "largest", 1),
+                               .sorted = (int32_t)ax_node_int(n, "sorted", 1)};
     int64_t dim[AX_MAX_RANK];
     int rank = low_op(L, x)->rank;
     for (int i = 0; i < rank; i++) dim[i] = i == p.axis ? p.k : low_op(L, x)->dim[i];

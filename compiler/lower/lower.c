@@ -40,7 +40,9 @@ static int stored(struct low *L, int v)
 static struct ax_port port_of(struct low *L, int v, int operand)
 {
     const struct ax_value *value = low_value(L, v);
-    struct ax_port p = {.name = value->name, .operand = operand, .shape = value->shape,
+    struct ax_port p = {.name = value->name,
+                        .operand = operand,
+                        .shape = value->shape,
                         .dtype = low_is_quant(value) ? AX_DTYPE_FLOAT32 : value->dtype};
     for (int i = 0; i < AX_MAX_RANK; i++) p.perm[i] = i;
     return p;
@@ -192,7 +194,8 @@ static enum ax_status take_consts(struct low *L)
 {
     size_t bytes = (size_t)L->consts.used;
     void *data;
-    if (posix_memalign(&data, 64, bytes + AX_SLACK)) return low_fail(L, AX_NO_MEMORY, "no memory for %zu bytes of constants", bytes);
+    if (posix_memalign(&data, 64, bytes + AX_SLACK))
+        return low_fail(L, AX_NO_MEMORY, "no memory for %zu bytes of constants", bytes);
     if (bytes) memcpy(data, L->consts.data, bytes);
     memset((uint8_t *)data + bytes, 0, AX_SLACK);
     L->p->const_data = data;
@@ -227,8 +230,8 @@ static enum ax_status run(struct low *L)
     return AX_OK;
 }
 
-enum ax_status low_graph(const struct ax_graph *g, const struct ax_lower_options *opt, bool plain_ports, struct ax_program **out,
-                         int *operand_of, struct ax_error *err)
+enum ax_status low_graph(const struct ax_graph *g, const struct ax_lower_options *opt, bool plain_ports,
+                         struct ax_program **out, int *operand_of, struct ax_error *err)
 {
     struct low L = {.g = g, .plain_ports = plain_ports, .err = err, .node = AX_NONE};
     *out = NULL;
@@ -247,8 +250,10 @@ enum ax_status low_graph(const struct ax_graph *g, const struct ax_lower_options
     low_consts_free(&L.consts);
     ax_uses_free(&L.uses);
     ax_arena_free(&L.tmp);
-    if (s != AX_OK) ax_program_free(L.p);
-    else *out = L.p;
+    if (s != AX_OK)
+        ax_program_free(L.p);
+    else
+        *out = L.p;
     return s;
 }
 

@@ -1,6 +1,6 @@
 /* MatMul and Gemm: with constant weights a 1x1 convolution over rows, else a product of two activations. */
-#include "lower/weighted.h"
 #include "lower/rules.h"
+#include "lower/weighted.h"
 
 #include <string.h>
 
@@ -40,8 +40,14 @@ static bool weighted_matmul(const struct low *L, const struct ax_node *n)
 enum ax_status low_weighted_rows(struct low *L, const struct ax_node *n, struct low_weighted *d)
 {
     bool gemm = n->op == AX_OP_GEMM, trans_b = gemm && ax_node_int(n, "transB", 0);
-    *d = (struct low_weighted){.node = n, .x = n->inputs[0], .w = n->inputs[1], .bias = ax_in(n, 2), .residual = ax_in(n, 3),
-                               .y = n->outputs[0], .rows = true, .nhwc = true};
+    *d = (struct low_weighted){.node = n,
+                               .x = n->inputs[0],
+                               .w = n->inputs[1],
+                               .bias = ax_in(n, 2),
+                               .residual = ax_in(n, 3),
+                               .y = n->outputs[0],
+                               .rows = true,
+                               .nhwc = true};
     d->alpha = gemm ? ax_node_float(n, "alpha", 1) : 1;
     d->beta = gemm ? ax_node_float(n, "beta", 1) : 1;
     LOW_TRY(low_act_of(L, n, &d->act));
@@ -54,8 +60,16 @@ enum ax_status low_weighted_rows(struct low *L, const struct ax_node *n, struct 
     if (x->rank < 1 || x->dim[x->rank - 1] != v->c)
         return low_fail(L, AX_SHAPE, "rows of %lld elements do not fit weights of %d inputs",
                         (long long)(x->rank ? x->dim[x->rank - 1] : 1), v->c);
-    d->params = (struct ax_conv_params){.kh = 1, .kw = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
-                                        .groups = 1, .act = d->act.act, .alpha = d->act.alpha, .beta = d->act.beta};
+    d->params = (struct ax_conv_params){.kh = 1,
+                                        .kw = 1,
+                                        .stride_h = 1,
+                                        .stride_w = 1,
+                                        .dilation_h = 1,
+                                        .dilation_w = 1,
+                                        .groups = 1,
+                                        .act = d->act.act,
+                                        .alpha = d->act.alpha,
+                                        .beta = d->act.beta};
     if (d->residual != AX_NONE)
         d->params.residual = strcmp(ax_node_string(n, "residual", "pre"), "post") ? AX_RESIDUAL_PRE : AX_RESIDUAL_POST;
     return AX_OK;
@@ -179,8 +193,10 @@ static enum ax_status gemm_two(struct low *L, const struct ax_node *n)
     int at = alone ? y : low_like(L, y);
     LOW_STEP(L, MATMUL_F32, LOW_LIST(a, b, -1), LOW_LIST(at), p);
     if (alone) return AX_OK;
-    if (c < 0) low_binary_step(L, AX_BINARY_MUL, at, low_scalar_f32(L, alpha), y, &act);
-    else low_binary_step(L, AX_BINARY_ADD, scaled(L, at, alpha), scaled(L, c, ax_node_float(n, "beta", 1)), y, &act);
+    if (c < 0)
+        low_binary_step(L, AX_BINARY_MUL, at, low_scalar_f32(L, alpha), y, &act);
+    else
+        low_binary_step(L, AX_BINARY_ADD, scaled(L, at, alpha), scaled(L, c, ax_node_float(n, "beta", 1)), y, &act);
     return AX_OK;
 }
 

@@ -37,7 +37,8 @@ enum ax_status low_layernorm(struct low *L, const struct ax_node *n)
     int x = low_in(L, n->inputs[0]), scale = low_in(L, ax_in(n, 1)), bias = low_in(L, ax_in(n, 2));
     for (int i = 1; i < n->n_outputs; i++)
         if (n->outputs[i] != AX_NONE && (ax_use_count(&L->uses, n->outputs[i]) || ax_is_graph_output(L->g, n->outputs[i])))
-            return low_fail(L, AX_UNSUPPORTED, "the mean or deviation is used as an output; only the normalized values are computed");
+            return low_fail(L, AX_UNSUPPORTED,
+                            "the mean or deviation is used as an output; only the normalized values are computed");
     struct ax_norm_params p = {.axis = resolved(ax_node_int(n, "axis", -1), low_op(L, x)->rank),
                                .epsilon = ax_node_float(n, "epsilon", 1e-5f)};
     LOW_STEP(L, LAYERNORM_F32, LOW_LIST(x, scale, bias), LOW_LIST(low_out(L, n->outputs[0])), p);
@@ -59,8 +60,11 @@ enum ax_status low_lrn(struct low *L, const struct ax_node *n)
 {
     bool nhwc = ax_node_int(n, "nhwc", 0);
     int x = low_image_in(L, n->inputs[0], nhwc), y = low_image_out(L, n->outputs[0], nhwc);
-    struct ax_norm_params p = {.axis = 3, .size = (int32_t)ax_node_int(n, "size", 1), .alpha = ax_node_float(n, "alpha", 1e-4f),
-                               .beta = ax_node_float(n, "beta", 0.75f), .bias = ax_node_float(n, "bias", 1)};
+    struct ax_norm_params p = {.axis = 3,
+                               .size = (int32_t)ax_node_int(n, "size", 1),
+                               .alpha = ax_node_float(n, "alpha", 1e-4f),
+                               .beta = ax_node_float(n, "beta", 0.75f),
+                               .bias = ax_node_float(n, "bias", 1)};
     LOW_STEP(L, LRN_F32, LOW_LIST(x), LOW_LIST(y), p);
     low_image_done(L, n->outputs[0], nhwc, y);
     return AX_OK;

@@ -81,7 +81,8 @@ int low_view(struct low *L, int op, int rank, const int64_t *dim)
     if (same_dims(&from, rank, dim)) return op;
     int v = operand_new(L, from.name, from.space, from.dtype, AX_LAYOUT_PLAIN);
     set_dims(L, v, rank, dim);
-    if (low_op(L, v)->bytes != from.bytes) low_fail(L, AX_SHAPE, "\"%s\" cannot be seen under another number of elements", from.name);
+    if (low_op(L, v)->bytes != from.bytes)
+        low_fail(L, AX_SHAPE, "\"%s\" cannot be seen under another number of elements", from.name);
     low_op(L, v)->offset = from.offset;
     L->places[v].buffer = L->places[op].buffer;
     return v;
@@ -307,9 +308,12 @@ int low_in(struct low *L, int v)
 
 void low_set(struct low *L, int v, int op)
 {
-    if (!low_is_quant(low_value(L, v))) L->native[v] = op;
-    else if (L->form == LOW_REAL) L->real[v] = op;
-    else L->plain[v] = op;
+    if (!low_is_quant(low_value(L, v)))
+        L->native[v] = op;
+    else if (L->form == LOW_REAL)
+        L->real[v] = op;
+    else
+        L->plain[v] = op;
 }
 
 int low_out(struct low *L, int v)
@@ -376,7 +380,8 @@ static int as_image(struct low *L, int op)
     struct ax_operand o = *low_op(L, op);
     if (o.rank == 4) return op;
     if (o.rank == 3) return low_view(L, op, 4, (int64_t[]){o.dim[0], 1, o.dim[1], o.dim[2]});
-    low_fail(L, AX_UNSUPPORTED, "\"%s\" has %d dimensions; images of one or two spatial dimensions are supported", o.name, o.rank);
+    low_fail(L, AX_UNSUPPORTED, "\"%s\" has %d dimensions; images of one or two spatial dimensions are supported", o.name,
+             o.rank);
     return op;
 }
 

@@ -2,11 +2,11 @@
 #include "lower/pack.h"
 
 /* Both directions walk the same numbering; the order of arguments of the copy is all that differs. */
-#define FOR_WEIGHTS(w)                       \
-    for (int g = 0; g < (w)->groups; g++)    \
-        for (int n = 0; n < (w)->n; n++)     \
-            for (int c = 0; c < (w)->c; c++) \
-                for (int y = 0; y < (w)->kh; y++) \
+#define FOR_WEIGHTS(w)                                                                                                         \
+    for (int g = 0; g < (w)->groups; g++)                                                                                      \
+        for (int n = 0; n < (w)->n; n++)                                                                                       \
+            for (int c = 0; c < (w)->c; c++)                                                                                   \
+                for (int y = 0; y < (w)->kh; y++)                                                                              \
                     for (int x = 0; x < (w)->kw; x++)
 
 int64_t ax_packed_f32_count(const struct ax_weights *w)
@@ -45,8 +45,14 @@ int64_t ax_packed_s8_bytes(const struct ax_weights *w, const struct ax_run *runs
 }
 
 typedef void s8_copy(int8_t *plain, int8_t *packed);
-static void s8_in(int8_t *plain, int8_t *packed) { *packed = *plain; }
-static void s8_out(int8_t *plain, int8_t *packed) { *plain = *packed; }
+static void s8_in(int8_t *plain, int8_t *packed)
+{
+    *packed = *plain;
+}
+static void s8_out(int8_t *plain, int8_t *packed)
+{
+    *plain = *packed;
+}
 
 static void s8_run(const struct ax_weights *w, int g, int n, int c0, int channels, int8_t *plain, int8_t *block, int64_t k,
                    s8_copy *copy)

@@ -19,7 +19,10 @@ struct ax_run { /* as in the `runs` constant */
     int32_t plane, first, channels;
 };
 
-static inline int ax_round_up(int v, int to) { return (v + to - 1) / to * to; }
+static inline int ax_round_up(int v, int to)
+{
+    return (v + to - 1) / to * to;
+}
 
 /* [group][N/16][K][16] float; K = ky, kx, c */
 int64_t ax_packed_f32_count(const struct ax_weights *w);

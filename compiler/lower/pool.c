@@ -13,7 +13,8 @@ enum ax_status low_pool_params(struct low *L, const struct ax_node *n, struct ax
     int64_t k[2], s[2], d[2], pads[4];
     struct low_act act;
     if (rank < 1 || rank > 2) return low_fail(L, AX_UNSUPPORTED, "%d spatial dimensions; one or two are supported", rank);
-    if (used(L, ax_out(n, 1))) return low_fail(L, AX_UNSUPPORTED, "the indices of the maxima are used; only the maxima are computed");
+    if (used(L, ax_out(n, 1)))
+        return low_fail(L, AX_UNSUPPORTED, "the indices of the maxima are used; only the maxima are computed");
     LOW_TRY(low_act_of(L, n, &act));
     ax_node_ints(n, "kernel_shape", k, rank, 1);
     ax_node_ints(n, "strides", s, rank, 1);
@@ -21,14 +22,21 @@ enum ax_status low_pool_params(struct low *L, const struct ax_node *n, struct ax
     ax_node_ints(n, "pads", pads, 2 * rank, 0);
     bool flat = rank == 1;
     *p = (struct ax_pool_params){
-        .kh = flat ? 1 : (int32_t)k[0], .kw = (int32_t)k[rank - 1],
-        .stride_h = flat ? 1 : (int32_t)s[0], .stride_w = (int32_t)s[rank - 1],
-        .dilation_h = flat ? 1 : (int32_t)d[0], .dilation_w = (int32_t)d[rank - 1],
-        .pad_top = flat ? 0 : (int32_t)pads[0], .pad_left = (int32_t)pads[rank - 1],
-        .pad_bottom = flat ? 0 : (int32_t)pads[2], .pad_right = (int32_t)pads[flat ? 1 : 3],
+        .kh = flat ? 1 : (int32_t)k[0],
+        .kw = (int32_t)k[rank - 1],
+        .stride_h = flat ? 1 : (int32_t)s[0],
+        .stride_w = (int32_t)s[rank - 1],
+        .dilation_h = flat ? 1 : (int32_t)d[0],
+        .dilation_w = (int32_t)d[rank - 1],
+        .pad_top = flat ? 0 : (int32_t)pads[0],
+        .pad_left = (int32_t)pads[rank - 1],
+        .pad_bottom = flat ? 0 : (int32_t)pads[2],
+        .pad_right = (int32_t)pads[flat ? 1 : 3],
         .average = n->op == AX_OP_AVERAGE_POOL,
         .count_include_pad = (int32_t)ax_node_int(n, "count_include_pad", 0),
-        .act = act.act, .alpha = act.alpha, .beta = act.beta,
+        .act = act.act,
+        .alpha = act.alpha,
+        .beta = act.beta,
     };
     return AX_OK;
 }
@@ -99,7 +107,8 @@ enum ax_status low_reduce(struct low *L, const struct ax_node *n)
     struct low_act act;
     LOW_TRY(low_act_of(L, n, &act));
     int x = low_in(L, n->inputs[0]);
-    struct ax_reduce_params p = {.op = reduce_of(n->op), .axes_mask = low_reduce_axes(n, low_op(L, x)->rank),
+    struct ax_reduce_params p = {.op = reduce_of(n->op),
+                                 .axes_mask = low_reduce_axes(n, low_op(L, x)->rank),
                                  .select_last = (int32_t)ax_node_int(n, "select_last_index", 0)};
     reduce(L, x, low_out(L, n->outputs[0]), &p, &act);
     return AX_OK;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
-static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
-                                          "align_corners", "asymmetric", "tf_crop_and_resize", NULL};
+static const char *const coordinates[] = {
+    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize", NULL};
 static const char *const nearests[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
 
 static enum ax_status code(struct low *L, const struct ax_node *n, const char *attr, const char *otherwise,

@@ -7,9 +7,9 @@
 
 struct low_weighted {
     const struct ax_node *node;
-    int x, w, bias, residual, y;      /* values */
-    struct ax_weights view;           /* of w */
-    struct ax_conv_params params;     /* geometry, activation, residual */
+    int x, w, bias, residual, y;  /* values */
+    struct ax_weights view;       /* of w */
+    struct ax_conv_params params; /* geometry, activation, residual */
     struct low_act act;
     float alpha, beta;                /* Gemm's factors of the product and of the bias */
     bool depthwise, transposed, rows; /* rows: x is a list of rows (MatMul, Gemm) */
