@@ -7,7 +7,7 @@
 #include "program/program.h"
 
 struct ax_lower_options {
-    int keep_all; /* every value keeps its place in the arena to the end: for calibration */
+    int keep_all;    /* every value keeps its place in the arena to the end: for calibration */
     int raw_outputs; /* reserved */
 };
 /* *out is released with ax_program_free. operand_of (n_values entries, may be NULL) receives the operand of each value,

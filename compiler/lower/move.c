@@ -1,4 +1,5 @@
 /* Moving elements without computing: everything is a view, a transpose, or copies with strides. */
+#include "lower/move.h"
 #include "lower/rules.h"
 
 #include <string.h>
