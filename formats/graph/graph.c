@@ -91,8 +91,10 @@ int ax_graph_find_value(const struct ax_graph *g, const char *name)
 static const char *unique_name(struct ax_graph *g, const char *name)
 {
     if (!name || !*name) name = "value";
-    const char *s = ax_arena_str(&g->arena, name);
-    for (int i = 2; indexed(g, s) != AX_NONE; i++) s = ax_arena_printf(&g->arena, "%s_%d", name, i);
+    if (indexed(g, name) == AX_NONE) return ax_arena_str(&g->arena, name);
+    size_t room = strlen(name) + 16;
+    char *s = ax_arena_alloc(&g->arena, room);
+    for (int i = 2; i == 2 || indexed(g, s) != AX_NONE; i++) snprintf(s, room, "%s_%d", name, i);
     return s;
 }
 

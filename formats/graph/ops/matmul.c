@@ -34,11 +34,11 @@ static enum ax_status infer_gemm(struct ax_graph *g, int node, struct ax_error *
     if ((status = ax_rule_rank(g, node, 0, 2, 2, err)) || (status = ax_rule_rank(g, node, 1, 2, 2, err))) return status;
     const struct ax_node *nd = ax_rule_node(g, node);
     const struct ax_shape *a = ax_rule_shape(g, node, 0), *b = ax_rule_shape(g, node, 1);
-    int ta_ = ax_node_int(nd, "transA", 0) != 0, tb_ = ax_node_int(nd, "transB", 0) != 0;
-    if (a->dim[!ta_] != b->dim[tb_])
-        return ax_rule_fail(g, node, err, "shapes %s (transA %d) and %s (transB %d) do not multiply", ax_shape_text(a, ta), ta_,
-                            ax_shape_text(b, tb), tb_);
-    struct ax_shape s = {.rank = 2, .dim = {a->dim[ta_], b->dim[!tb_]}}, with_c = s;
+    int trans_a = ax_node_int(nd, "transA", 0) != 0, trans_b = ax_node_int(nd, "transB", 0) != 0;
+    if (a->dim[!trans_a] != b->dim[trans_b])
+        return ax_rule_fail(g, node, err, "shapes %s (transA %d) and %s (transB %d) do not multiply", ax_shape_text(a, ta),
+                            trans_a, ax_shape_text(b, tb), trans_b);
+    struct ax_shape s = {.rank = 2, .dim = {a->dim[trans_a], b->dim[!trans_b]}}, with_c = s;
     if (ax_in(nd, 2) != AX_NONE && (!ax_broadcast(&with_c, ax_rule_shape(g, node, 2)) || !ax_shape_equal(&with_c, &s)))
         return ax_rule_fail(g, node, err, "C of shape %s does not broadcast to the product's shape %s",
                             ax_shape_text(ax_rule_shape(g, node, 2), ta), ax_shape_text(&s, tb));
