@@ -31,14 +31,19 @@ enum ax_dtype ax_dtype_from_text(const char *s)
 
 int64_t ax_shape_count(const struct ax_shape *s)
 {
-    int64_t n = 1;
+    int64_t n = 1; /* of the dimensions that are not 0: each part of an empty shape is bounded too */
+    bool empty = false;
     if (s->rank < 0) return -1;
     for (int i = 0; i < s->rank; i++) {
         if (s->dim[i] < 0) return -1;
-        if (s->dim[i] && n > ((int64_t)1 << 40) / s->dim[i]) return -1;
+        if (!s->dim[i]) {
+            empty = true;
+            continue;
+        }
+        if (n > ((int64_t)1 << 40) / s->dim[i]) return -1;
         n *= s->dim[i];
     }
-    return n;
+    return empty ? 0 : n;
 }
 
 bool ax_shape_known(const struct ax_shape *s)
@@ -72,8 +77,10 @@ char *ax_shape_text(const struct ax_shape *s, char buf[AX_SHAPE_TEXT])
     if (s->rank == 0) return strcpy(buf, "scalar");
     for (int i = 0; i < s->rank && n < AX_SHAPE_TEXT - 24; i++) {
         if (i) buf[n++] = 'x';
-        if (s->dim[i] < 0) n += (size_t)snprintf(buf + n, AX_SHAPE_TEXT - n, "?");
-        else n += (size_t)snprintf(buf + n, AX_SHAPE_TEXT - n, "%lld", (long long)s->dim[i]);
+        if (s->dim[i] < 0)
+            n += (size_t)snprintf(buf + n, AX_SHAPE_TEXT - n, "?");
+        else
+            n += (size_t)snprintf(buf + n, AX_SHAPE_TEXT - n, "%lld", (long long)s->dim[i]);
     }
     return buf;
 }

@@ -42,7 +42,7 @@ struct ax_shape {
     int64_t dim[AX_MAX_RANK];
 };
 
-int64_t ax_shape_count(const struct ax_shape *s); /* elements; -1 if unknown or over 2^40 */
+int64_t ax_shape_count(const struct ax_shape *s); /* elements; -1 if unknown or over 2^40 (zeros aside) */
 bool ax_shape_known(const struct ax_shape *s);
 bool ax_shape_equal(const struct ax_shape *a, const struct ax_shape *b);
 struct ax_shape ax_shape_make(int rank, const int64_t *dim);

@@ -7,17 +7,56 @@
 #include "graph/infer.h"
 #include "program/activation.h"
 
+static enum ax_status node_fail(const struct ax_node *n, struct ax_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static enum ax_status node_fail(const struct ax_node *n, struct ax_error *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    ax_vfail(err, AX_INTERNAL, fmt, ap);
+    va_end(ap);
+    return ax_fail_in(err, "%s node '%s'", ax_op_name(n->op), n->name);
+}
+
+static bool arity_fits(int have, int lo, int hi)
+{
+    return have >= lo && (hi < 0 || have <= hi);
+}
+
+static const char *arity_text(char buf[32], int lo, int hi)
+{
+    if (hi < 0)
+        snprintf(buf, 32, "at least %d", lo);
+    else if (lo == hi)
+        snprintf(buf, 32, "%d", lo);
+    else
+        snprintf(buf, 32, "%d to %d", lo, hi);
+    return buf;
+}
+
+static enum ax_status check_arity(const struct ax_node *n, struct ax_error *err)
+{
+    const struct ax_op_row *row = ax_op_row(n->op);
+    char text[32];
+    if (!arity_fits(n->n_inputs, row->min_inputs, row->max_inputs))
+        return node_fail(n, err, "has %d inputs, but takes %s", n->n_inputs,
+                         arity_text(text, row->min_inputs, row->max_inputs));
+    if (!arity_fits(n->n_outputs, row->min_outputs, row->max_outputs))
+        return node_fail(n, err, "has %d outputs, but gives %s", n->n_outputs,
+                         arity_text(text, row->min_outputs, row->max_outputs));
+    for (int i = 0; i < n->n_inputs; i++)
+        if (n->inputs[i] == AX_NONE && (i < row->min_inputs || row->max_inputs < 0))
+            return node_fail(n, err, "input %d is missing", i);
+    return AX_OK;
+}
+
 enum ax_status ax_node_infer(struct ax_graph *g, int node, struct ax_error *err)
 {
     const struct ax_node *n = &g->nodes[node];
     const struct ax_op_row *row = ax_op_row(n->op);
     if (!row->infer) return ax_fail(err, AX_UNSUPPORTED, "node '%s' has no operator", n->name);
-    if (n->n_inputs < row->min_inputs || n->n_outputs < row->min_outputs)
-        return ax_rule_fail(g, node, err, "needs %d inputs and %d outputs, but has %d and %d", row->min_inputs,
-                            row->min_outputs, n->n_inputs, n->n_outputs);
-    for (int i = 0; i < row->min_inputs; i++)
-        if (n->inputs[i] == AX_NONE) return ax_rule_fail(g, node, err, "input %d is missing", i);
-    return row->infer(g, node, err);
+    enum ax_status s = check_arity(n, err);
+    return s ? s : row->infer(g, node, err);
 }
 
 enum ax_status ax_graph_infer(struct ax_graph *g, struct ax_error *err)
@@ -69,37 +108,6 @@ static enum ax_status check_value(const struct ax_graph *g, int i, struct ax_err
 }
 
 /* -- nodes -- */
-
-static enum ax_status node_fail(const struct ax_node *n, struct ax_error *err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static enum ax_status node_fail(const struct ax_node *n, struct ax_error *err, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    ax_vfail(err, AX_INTERNAL, fmt, ap);
-    va_end(ap);
-    return ax_fail_in(err, "%s node '%s'", ax_op_name(n->op), n->name);
-}
-
-static bool arity_fits(int have, int lo, int hi)
-{
-    return have >= lo && (hi < 0 || have <= hi);
-}
-
-static enum ax_status check_arity(const struct ax_node *n, struct ax_error *err)
-{
-    const struct ax_op_row *row = ax_op_row(n->op);
-    if (!arity_fits(n->n_inputs, row->min_inputs, row->max_inputs))
-        return node_fail(n, err, "has %d inputs; legal are %d to %d (-1: any number)", n->n_inputs, row->min_inputs,
-                         row->max_inputs);
-    if (!arity_fits(n->n_outputs, row->min_outputs, row->max_outputs))
-        return node_fail(n, err, "has %d outputs; legal are %d to %d (-1: any number)", n->n_outputs, row->min_outputs,
-                         row->max_outputs);
-    for (int i = 0; i < n->n_inputs; i++)
-        if (n->inputs[i] == AX_NONE && (i < row->min_inputs || row->max_inputs < 0))
-            return node_fail(n, err, "input %d is missing", i);
-    return AX_OK;
-}
 
 /* Every input is a constant, a graph input, or made by a node before this one; every output is made here alone. */
 static enum ax_status check_edges(const struct ax_graph *g, int k, struct ax_error *err)

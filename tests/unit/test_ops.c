@@ -309,6 +309,76 @@ static void constants_steer_shape_operators(void **state)
     ax_graph_free(g);
 }
 
+/* -- nonsense: rules must refuse or answer, whatever stands in shapes and attributes (sanitizers watch) -- */
+
+static uint64_t seed = 1;
+
+static int64_t pick(int64_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (int64_t)(seed >> 33) % n;
+}
+
+static int64_t odd_number(void)
+{
+    static const int64_t odd[] = {0, -1, INT64_MAX, INT64_MIN, (int64_t)1 << 40, 1 << 20, 1 << 30, -(1 << 30), 7, 8};
+    return pick(3) ? pick(6) - 1 : odd[pick(sizeof odd / sizeof *odd)];
+}
+
+static int odd_input(struct ax_graph *g)
+{
+    static const enum ax_dtype types[] = {AX_DTYPE_FLOAT32, AX_DTYPE_INT64, AX_DTYPE_INT8, AX_DTYPE_BOOL, AX_DTYPE_NONE};
+    struct ax_shape s = {.rank = (int)pick(AX_MAX_RANK + 2) - 1};
+    int64_t data[16];
+    if (!pick(16)) return AX_NONE;
+    if (pick(2)) s.rank = 4;
+    for (int i = 0; i < s.rank; i++) s.dim[i] = pick(4) ? pick(9) : odd_number();
+    for (int i = 0; i < 16; i++) data[i] = odd_number();
+    if (!pick(4)) return ax_graph_const_i64(g, "c", (int)pick(9), data);
+    return ax_graph_value(g, "v", types[pick(3) ? 0 : pick(5)], &s);
+}
+
+static void odd_attr(struct ax_graph *g, int node, const struct ax_attr_row *row)
+{
+    static const char *const words[] = {"", "relu", "prelu", "pre", "reflect", "wrap"};
+    int64_t ints[24];
+    float floats[24];
+    int n = pick(3) ? 2 + 2 * (int)pick(2) : (int)pick(24);
+    for (int i = 0; i < 24; i++) floats[i] = (float)(ints[i] = pick(2) ? pick(4) : odd_number());
+    switch (row->kind) {
+    case AX_KIND_INT: ax_node_set_int(g, node, row->name, ints[0]); break;
+    case AX_KIND_FLOAT: ax_node_set_float(g, node, row->name, floats[0]); break;
+    case AX_KIND_STRING: ax_node_set_string(g, node, row->name, words[pick(6)]); break;
+    case AX_KIND_INTS: ax_node_set_ints(g, node, row->name, ints, n); break;
+    case AX_KIND_FLOATS: ax_node_set_floats(g, node, row->name, floats, n); break;
+    case AX_KIND_TENSOR: break;
+    }
+}
+
+static void rules_survive_nonsense(void **state)
+{
+    (void)state;
+    int accepted = 0;
+    for (int round = 0; round < 30000; round++) {
+        struct ax_graph *g = ax_graph_new("nonsense");
+        struct ax_error err = {0};
+        enum ax_op op = (enum ax_op)(1 + pick(AX_OP_COUNT - 1));
+        int in[8], out[4], n_in = ax_op_row(op)->min_inputs + (int)pick(3), n_out = 1 + (int)pick(2);
+        for (int i = 0; i < n_in; i++) in[i] = odd_input(g);
+        for (int i = 0; i < n_out; i++) out[i] = pick(16) ? ax_graph_value(g, "out", AX_DTYPE_NONE, NULL) : AX_NONE;
+        int k = ax_graph_node(g, op, "n", in, n_in, out, n_out);
+        for (const struct ax_attr_row *a = ax_op_row(op)->attrs; a && a->name; a++)
+            if (pick(3)) odd_attr(g, k, a);
+        if (!ax_node_infer(g, k, &err))
+            accepted++;
+        else
+            assert_true(err.message[0]);
+        ax_graph_verify(g, &err);
+        ax_graph_free(g);
+    }
+    assert_true(accepted > 100);
+}
+
 static void table_is_complete(void **state)
 {
     (void)state;
@@ -341,9 +411,8 @@ static void names_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules_give_onnx_shapes),
-        cmocka_unit_test(constants_steer_shape_operators),
-        cmocka_unit_test(table_is_complete),
+        cmocka_unit_test(rules_give_onnx_shapes), cmocka_unit_test(constants_steer_shape_operators),
+        cmocka_unit_test(rules_survive_nonsense), cmocka_unit_test(table_is_complete),
         cmocka_unit_test(names_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

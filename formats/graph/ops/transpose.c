@@ -29,7 +29,7 @@ static enum ax_status infer_blocks(struct ax_graph *g, int node, struct ax_error
     if (!ax_rule_ready(g, node)) return AX_OK;
     const struct ax_node *n = ax_rule_node(g, node);
     if ((status = ax_rule_rank(g, node, 0, 4, 4, err))) return status;
-    if ((status = ax_rule_int(g, node, "blocksize", 0, 1, AX_MAX_FACTOR, &b, err))) return status;
+    if ((status = ax_rule_int(g, node, "blocksize", 0, 1, 1024, &b, err))) return status;
     struct ax_shape x = *ax_rule_shape(g, node, 0), s = x;
     int c = ax_rule_channel_axis(n, 4), h = ax_rule_spatial_axis(n);
     bool deeper = n->op == AX_OP_SPACE_TO_DEPTH;
@@ -80,4 +80,4 @@ MOVE(ax_op_transpose, "Transpose", "", 1, transpose, infer_transpose, "Most vani
 MOVE(ax_op_depth_to_space, "DepthToSpace", "", 1, depth_to_space, infer_blocks, "Both modes.");
 MOVE(ax_op_space_to_depth, "SpaceToDepth", "", 1, space_to_depth, infer_blocks, "All.");
 MOVE(ax_op_channel_shuffle, "ChannelShuffle", "axon", 1, shuffle, infer_shuffle,
-     "Channel g of group k goes to place g groups + k: made of Reshape, Transpose, Reshape by a pass.");
+     "Channel j of group k becomes channel j * group + k: made of Reshape, Transpose, Reshape by a pass.");
