@@ -17,12 +17,15 @@ struct ax_bound_input { /* an input that is to be a constant of this value (test
 struct ax_import_options {
     const struct ax_input_shape *shapes;
     int n_shapes;
-    int64_t batch; /* 0: as in the file (an open first dimension is then an error, unless given in shapes); else sets dimension 0 */
+    int64_t
+        batch; /* 0: as in the file (an open first dimension is then an error, unless given in shapes); else sets dimension 0 */
     const struct ax_bound_input *bound;
     int n_bound;
     const char *const *cut_outputs; /* names of values to end at instead of the model's outputs; NULL */
     int n_cut_outputs;
-    int no_check; /* skip libonnx's checker */
+    int no_check;                              /* skip libonnx's checker */
+    void (*note)(void *ctx, const char *text); /* told what is worth knowing but no error; NULL: nobody */
+    void *note_ctx;
 };
 
 /* On failure *out is NULL and the message names file, node, operator and opset. */
