@@ -1,5 +1,6 @@
-/* Computes nodes whose inputs are all constant. Guarantees: what is left with only constant inputs is DequantizeLinear (the
- * quantized weights of a model that comes quantized, which absorb_qdq reads) or cannot be computed ahead. */
+/* Computes nodes whose inputs are all constant. Guarantees: what is left with only constant inputs is a DequantizeLinear of 8
+ * bits (weights of a model that comes quantized, which absorb_qdq reads; its int32 biases become floats here) or cannot be
+ * computed ahead. */
 #include "lower/lower.h"
 #include "passes/pass.h"
 
@@ -7,7 +8,7 @@ enum { MAX_FOLDED_BYTES = 64 << 20 }; /* a constant larger than this (an Expand 
 
 static bool foldable(const struct ax_graph *g, const struct ax_node *n)
 {
-    if (n->op == AX_OP_DEQUANTIZE_LINEAR) return false;
+    if (n->op == AX_OP_DEQUANTIZE_LINEAR && g->values[n->inputs[0]].dtype != AX_DTYPE_INT32) return false;
     int constants = 0;
     for (int i = 0; i < n->n_inputs; i++) {
         if (n->inputs[i] == AX_NONE) continue;

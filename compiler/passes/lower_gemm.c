@@ -28,8 +28,29 @@ static int scaled(struct ax_graph *g, int v, float by, struct ax_error *err)
     return ax_node_infer(g, node, err) ? AX_NONE : y;
 }
 
+/* The DequantizeLinear that makes v of a constant: weights of a model that comes quantized. */
+static int dequantizer(const struct ax_graph *g, int v)
+{
+    int dq = pass_maker(g, v, AX_OP_DEQUANTIZE_LINEAR);
+    return dq != AX_NONE && ax_is_const(g, g->nodes[dq].inputs[0]) ? dq : AX_NONE;
+}
+
+static int transposed_quantized(struct ax_graph *g, int v, int dq)
+{
+    struct ax_node n = g->nodes[dq];
+    int c = pass_const_transposed(g, n.inputs[0], swap);
+    int64_t axis = ax_node_int(&n, "axis", 1);
+    struct ax_shape shape = g->values[c].shape;
+    int y = pass_value(g, v, "transposed", &shape);
+    int node = ax_graph_node(g, AX_OP_DEQUANTIZE_LINEAR, g->values[y].name, (int[]){c, n.inputs[1], n.inputs[2]}, 3, &y, 1);
+    ax_node_set_int(g, node, "axis", axis < 0 ? -1 - axis : 1 - axis);
+    return y;
+}
+
 static int transposed(struct ax_graph *g, int v)
 {
+    int dq = dequantizer(g, v);
+    if (dq != AX_NONE) return transposed_quantized(g, v, dq);
     return ax_is_const(g, v) ? pass_const_transposed(g, v, swap) : pass_transpose(g, v, swap, "transposed");
 }
 
@@ -61,7 +82,8 @@ static enum ax_status gemm(struct ax_graph *g, int i, struct ax_error *err)
     if (c != AX_NONE && beta == 0.0f) c = AX_NONE;
     if (c != AX_NONE) c = scaled(g, c, beta, err);
     if (a == AX_NONE || b == AX_NONE || (c == AX_NONE && ax_in(&n, 2) != AX_NONE && beta != 0.0f)) return err->status;
-    int bias = c == AX_NONE || !pass_is_f32_const(g, b) ? AX_NONE : as_bias(g, c, g->values[y].shape.dim[1]);
+    bool weights = pass_is_f32_const(g, b) || dequantizer(g, b) != AX_NONE;
+    int bias = c == AX_NONE || !weights ? AX_NONE : as_bias(g, c, g->values[y].shape.dim[1]);
     if (c == AX_NONE || bias != AX_NONE) {
         pass_become(g, i, AX_OP_MATMUL, (int[]){a, b, bias}, bias == AX_NONE ? 2 : 3);
         return AX_OK;
