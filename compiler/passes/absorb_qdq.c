@@ -124,6 +124,51 @@ static bool absorb_activation(struct ax_graph *g, int node)
     return true;
 }
 
+/* -- what only moves a quantized value -- */
+
+static bool moves(enum ax_op op)
+{
+    switch (op) {
+    case AX_OP_CHANNEL_SHUFFLE:
+    case AX_OP_DEPTH_TO_SPACE:
+    case AX_OP_SPACE_TO_DEPTH:
+    case AX_OP_EXPAND:
+    case AX_OP_IDENTITY:
+    case AX_OP_MAX_POOL:
+    case AX_OP_GLOBAL_MAX_POOL:
+    case AX_OP_RESHAPE:
+    case AX_OP_SLICE:
+    case AX_OP_SPLIT:
+    case AX_OP_TILE:
+    case AX_OP_TRANSPOSE: return true;
+    default: return false;
+    }
+}
+
+static bool adopt(struct ax_graph *g, int to, int from)
+{
+    struct ax_value *v = &g->values[to], *src = &g->values[from];
+    if (v->quant.count || v->dtype != AX_DTYPE_FLOAT32 || v->data || src->quant.count != 1) return false;
+    v->dtype = src->dtype;
+    v->quant = src->quant;
+    return true;
+}
+
+/* The parts of a quantized value are quantized as it is; so is the input that a Transpose alone reads. */
+static void spread(struct ax_graph *g, int *changed)
+{
+    PASS_EACH_NODE(g, i)
+    {
+        const struct ax_node *n = &g->nodes[i];
+        if (!moves(n->op) || ax_node_attr(n, "act")) continue;
+        for (int k = 0; k < n->n_outputs; k++)
+            if (n->outputs[k] != AX_NONE && adopt(g, n->outputs[k], n->inputs[0])) *changed = 1;
+        if ((n->op == AX_OP_TRANSPOSE || n->op == AX_OP_RESHAPE) && ax_is_graph_input(g, n->inputs[0]) &&
+            pass_only_user(g, n->inputs[0]) == i && adopt(g, n->inputs[0], n->outputs[0]))
+            *changed = 1;
+    }
+}
+
 enum ax_status pass_absorb_qdq(struct ax_graph *g, int *changed, struct ax_error *err)
 {
     (void)err;
@@ -136,5 +181,6 @@ enum ax_status pass_absorb_qdq(struct ax_graph *g, int *changed, struct ax_error
             *changed = 1;
         }
     }
+    spread(g, changed);
     return AX_OK;
 }

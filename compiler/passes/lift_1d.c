@@ -1,5 +1,5 @@
 /* Convolutions and pools of [N,C,W] become those of [N,C,1,W], between Reshapes that cancel along a chain of them.
- * Guarantees: no 1-D convolution with constant weights and no 1-D pool is left. */
+ * Guarantees: no 1-D convolution with constant weights, pool or BatchNormalization is left. */
 #include "passes/pass.h"
 
 static bool is_1d(const struct ax_graph *g, const struct ax_node *n)
@@ -7,6 +7,7 @@ static bool is_1d(const struct ax_graph *g, const struct ax_node *n)
     switch (n->op) {
     case AX_OP_CONV:
     case AX_OP_CONV_TRANSPOSE: return g->values[n->inputs[0]].shape.rank == 3 && ax_is_const(g, n->inputs[1]);
+    case AX_OP_BATCH_NORMALIZATION:
     case AX_OP_MAX_POOL:
     case AX_OP_AVERAGE_POOL:
     case AX_OP_GLOBAL_AVERAGE_POOL:

@@ -1,5 +1,7 @@
 /* Chains of Reshape become one, chains of Transpose become one, a Transpose that moves only dimensions of 1 becomes a Reshape.
- * Guarantees: no Reshape reads a Reshape, no Transpose reads a Transpose (but where both are outputs of the graph). */
+ * A Reshape moves behind functions of single elements, and behind sums and products of two values reshaped alike: nearer to the
+ * Reshape that undoes it, and out of the way between a convolution and its activation. Guarantees: no Reshape reads a Reshape,
+ * no Transpose reads a Transpose (but where both are outputs of the graph). */
 #include "passes/pass.h"
 
 static bool reshape_like(enum ax_op op)
@@ -44,16 +46,68 @@ static bool transpose_to_reshape(struct ax_graph *g, int i)
     return true;
 }
 
+static bool elementwise(const struct ax_node *n)
+{
+    switch (n->op) {
+    case AX_OP_CLIP:
+    case AX_OP_ELU:
+    case AX_OP_GELU:
+    case AX_OP_HARD_SIGMOID:
+    case AX_OP_HARD_SWISH:
+    case AX_OP_LEAKY_RELU:
+    case AX_OP_MISH:
+    case AX_OP_RELU:
+    case AX_OP_SELU:
+    case AX_OP_SIGMOID:
+    case AX_OP_SILU:
+    case AX_OP_SOFTPLUS:
+    case AX_OP_TANH:
+    case AX_OP_ADD:
+    case AX_OP_SUB:
+    case AX_OP_MUL: return !ax_node_attr(n, "act");
+    default: return false;
+    }
+}
+
+/* f(Reshape(x)) becomes Reshape(f(x)); every input of f is a Reshape of one and the same shape that only f reads, or one
+ * number. */
+static bool sink_reshape(struct ax_graph *g, int i)
+{
+    int source[2] = {AX_NONE, AX_NONE}, y = g->nodes[i].outputs[0], n_in = g->nodes[i].n_inputs;
+    struct ax_shape shape = {.rank = -1}, out = g->values[y].shape;
+    double c;
+    for (int k = 0; k < n_in; k++) {
+        int v = g->nodes[i].inputs[k], p = pass_maker(g, v, AX_OP_RESHAPE);
+        source[k] = v;
+        if (pass_scalar(g, v, &c) && n_in == 2) continue;
+        if (p == AX_NONE || pass_only_user(g, v) != i || !ax_shape_equal(&g->values[v].shape, &out)) return false;
+        source[k] = g->nodes[p].inputs[0];
+        if (shape.rank >= 0 && !ax_shape_equal(&shape, &g->values[source[k]].shape)) return false;
+        shape = g->values[source[k]].shape;
+    }
+    for (int k = 0; k < n_in; k++) /* a scalar [1,1,1] must not raise the rank */
+        if (g->values[source[k]].shape.rank > shape.rank) return false;
+    int z = pass_value(g, y, "unshaped", &shape);
+    for (int k = 0; k < n_in; k++) g->nodes[i].inputs[k] = source[k];
+    g->nodes[i].outputs[0] = z;
+    g->values[z].producer = i;
+    pass_reshape_to(g, z, y);
+    return true;
+}
+
+static bool merge(struct ax_graph *g, int i)
+{
+    enum ax_op op = g->nodes[i].op;
+    if (reshape_like(op)) return merge_reshape(g, i);
+    if (op == AX_OP_TRANSPOSE) return merge_transpose(g, i) || transpose_to_reshape(g, i);
+    return elementwise(&g->nodes[i]) && sink_reshape(g, i);
+}
+
 enum ax_status pass_merge_moves(struct ax_graph *g, int *changed, struct ax_error *err)
 {
     (void)err;
-    PASS_EACH_NODE(g, i)
-    {
-        enum ax_op op = g->nodes[i].op;
-        if (reshape_like(op) && merge_reshape(g, i))
-            *changed = 1;
-        else if (op == AX_OP_TRANSPOSE && (merge_transpose(g, i) || transpose_to_reshape(g, i)))
-            *changed = 1;
-    }
+    int n = g->n_nodes;
+    for (int i = 0; i < n; i++)
+        if (g->nodes[i].op != AX_OP_NONE && merge(g, i)) *changed = 1;
     return AX_OK;
 }

@@ -93,32 +93,60 @@ static bool users_undo(const struct ax_graph *g, int v, const int64_t *perm, int
     return any && !ax_is_graph_output(g, v);
 }
 
+/* The value that already is v transposed by `perm`, or AX_NONE. */
+static int existing(const struct ax_graph *g, int v, const int64_t *perm, int rank)
+{
+    int64_t p[AX_MAX_RANK];
+    PASS_EACH_NODE(g, i)
+    if (g->nodes[i].op == AX_OP_TRANSPOSE && g->nodes[i].inputs[0] == v &&
+        ax_node_ints(&g->nodes[i], "perm", p, AX_MAX_RANK, 0) == rank && same_perm(p, perm, rank))
+        return g->nodes[i].outputs[0];
+    return AX_NONE;
+}
+
 struct joint {
     int rank;
     int64_t perm[AX_MAX_RANK], undo[AX_MAX_RANK];
     int transposed, costly; /* inputs that lose a Transpose, that gain one */
 };
 
-static bool read_joint(struct ax_graph *g, int node, struct joint *j)
+static bool to_last(const struct joint *j)
+{
+    return j->rank == 4 && j->perm[1] == 3;
+}
+
+/* An input that is not transposed as the others are costs nothing where its transposition is a Reshape, or stands ready. The
+ * latter only on the way to channels-last, and the former only for a real Transpose: else two nodes could undo each other's
+ * work for ever. */
+static bool costs(const struct ax_graph *g, int v, const struct joint *j, bool real)
+{
+    struct ax_shape s = padded_shape(&g->values[v].shape, j->rank);
+    if (real && pass_perm_is_reshape(&s, j->undo)) return false;
+    return !to_last(j) || existing(g, v, j->undo, j->rank) == AX_NONE;
+}
+
+/* Whether the node should work in the order of input `driver`'s source. */
+static bool read_joint(struct ax_graph *g, int node, int driver, struct joint *j)
 {
     const struct ax_node *n = &g->nodes[node];
     int src;
     *j = (struct joint){.rank = 0};
-    for (int k = 0; k < n->n_inputs && !j->rank; k++) j->rank = pass_is_transpose(g, n->inputs[k], &src, j->perm);
+    j->rank = pass_is_transpose(g, n->inputs[driver], &src, j->perm);
     if (!j->rank || g->values[n->outputs[0]].shape.rank != j->rank) return false;
+    bool real = !pass_perm_is_reshape(pass_shape(g, src), j->perm);
     remap_inverse(j->perm, j->rank, j->undo);
     for (int k = 0; k < n->n_inputs; k++) {
         int64_t p[AX_MAX_RANK];
         int v = n->inputs[k];
         if (v == AX_NONE) return false;
-        if (pass_is_transpose(g, v, &src, p) == j->rank && same_perm(p, j->perm, j->rank)) {
+        if (pass_is_transpose(g, v, &src, p) == j->rank && same_perm(p, j->perm, j->rank))
             j->transposed++;
-        } else if (!ax_is_const(g, v)) {
-            struct ax_shape s = padded_shape(&g->values[v].shape, j->rank);
-            if (!pass_perm_is_reshape(&s, j->undo)) j->costly++;
-        }
+        else if (!ax_is_const(g, v) && costs(g, v, j, real))
+            j->costly++;
     }
-    return j->transposed > j->costly || (j->transposed == j->costly && users_undo(g, n->outputs[0], j->perm, j->rank));
+    if (!real && j->costly) return false;
+    if (j->transposed != j->costly || (j->rank == 4 && !to_last(j))) return j->transposed > j->costly;
+    return users_undo(g, n->outputs[0], j->perm, j->rank);
 }
 
 static int joint_input(struct ax_graph *g, int node, int v, const struct joint *j)
@@ -127,6 +155,8 @@ static int joint_input(struct ax_graph *g, int node, int v, const struct joint *
     int64_t p[AX_MAX_RANK];
     if (ax_is_const(g, v)) return remap_const(g, node, v, j->rank, j->perm);
     if (pass_is_transpose(g, v, &src, p) == j->rank && same_perm(p, j->perm, j->rank)) return src;
+    int ready = existing(g, v, j->undo, j->rank);
+    if (ready != AX_NONE) return ready;
     struct ax_shape s = padded_shape(&g->values[v].shape, j->rank);
     if (!ax_shape_equal(&s, &g->values[v].shape)) v = pass_reshape(g, v, &s, "broadcast");
     return pass_transpose(g, v, j->undo, "moved");
@@ -135,7 +165,9 @@ static int joint_input(struct ax_graph *g, int node, int v, const struct joint *
 static bool sink_joint(struct ax_graph *g, int node)
 {
     struct joint j;
-    if (!read_joint(g, node, &j)) return false;
+    int driver = 0;
+    while (driver < g->nodes[node].n_inputs && !read_joint(g, node, driver, &j)) driver++;
+    if (driver == g->nodes[node].n_inputs) return false;
     for (int k = 0; k < g->nodes[node].n_inputs; k++) {
         int v = joint_input(g, node, g->nodes[node].inputs[k], &j);
         g->nodes[node].inputs[k] = v;
