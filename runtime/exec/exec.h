@@ -33,9 +33,11 @@ int ax_exec_threads(const struct ax_exec *e);
 
 /* User tensors. `data` is row-major in the port's own shape. dtype FLOAT32 (quantized on the way where the operand is int8),
  * UINT8 (as numbers 0..255, converted to float first), INT8 where the operand is int8: taken raw; or the port's own dtype. */
-enum ax_status ax_exec_set_input(struct ax_exec *e, int input, const void *data, enum ax_dtype t, uint8_t *arena, struct ax_error *err);
+enum ax_status ax_exec_set_input(struct ax_exec *e, int input, const void *data, enum ax_dtype t, uint8_t *arena,
+                                 struct ax_error *err);
 /* dtype FLOAT32: dequantized; the operand's own dtype: raw, in the user's layout. */
-enum ax_status ax_exec_get_output(struct ax_exec *e, int output, void *data, enum ax_dtype t, uint8_t *arena, struct ax_error *err);
+enum ax_status ax_exec_get_output(struct ax_exec *e, int output, void *data, enum ax_dtype t, uint8_t *arena,
+                                  struct ax_error *err);
 /* Any operand, dequantized to float, row-major in its own dims (channels last for PLANES). For calibration and tests. */
 void ax_operand_to_float(const struct ax_program *p, int operand, const uint8_t *arena, float *out);
 

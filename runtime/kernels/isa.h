@@ -25,9 +25,4 @@
     const struct ax_kernel AX_ISA(ax_kernel_##base) = {                                                                        \
         .kind = AX_STEP_##step, .name = #base "_" AX_ISA_STR(VF_ISA), .cpu = VF_CPU, __VA_ARGS__}
 
-/* The same for kernels that need no vectors. */
-#define AX_PLAIN_KERNEL(step, base, ...)                                                                                       \
-    extern const struct ax_kernel ax_kernel_##base;                                                                            \
-    const struct ax_kernel ax_kernel_##base = {.kind = AX_STEP_##step, .name = #base, .cpu = 0, __VA_ARGS__}
-
 #endif

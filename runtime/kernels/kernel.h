@@ -19,8 +19,8 @@ struct ax_task {
 
 struct ax_kernel {
     enum ax_step_kind kind;
-    const char *name;  /* "conv_s8_avx2": shown by profiles */
-    uint32_t cpu;      /* features needed, AX_CPU_* */
+    const char *name; /* "conv_s8_avx2": shown by profiles */
+    uint32_t cpu;     /* features needed, AX_CPU_* */
     /* NULL: always. Otherwise whether this kernel can do this step. */
     int (*fits)(const struct ax_program *p, const struct ax_step *s);
     /* Bytes of scratch a thread needs; NULL: none. */

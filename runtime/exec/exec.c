@@ -1,0 +1,246 @@
+#define _GNU_SOURCE
+#include "exec/exec.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "exec/internal.h"
+#include "exec/pool.h"
+#include "kernels/cpu.h"
+#include "kernels/kernel.h"
+
+enum { MAX_IO = 8, MAX_THREADS = 1024 };
+
+/* A step with all that is known before it runs. Absent operands are padded with NULL, so that kernels need no counts. */
+struct bound {
+    const struct ax_kernel *kernel;
+    void *state;
+    int parallel; /* 0: so little work that one thread does it, without a barrier around it */
+    const struct ax_operand *in[MAX_IO], *out[MAX_IO];
+};
+
+struct ax_exec {
+    const struct ax_program *p;
+    int threads;
+    uint32_t cpu;
+    struct ax_pool *pool;
+    struct bound *steps;
+    uint8_t *arena, **scratch;
+    void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns);
+    void *hook_ctx;
+    int first, last; /* of the run at hand */
+    uint8_t *run_arena;
+};
+
+static const struct ax_operand *operand_at(const struct ax_program *p, const int *list, int n, int i)
+{
+    return i < n && list[i] >= 0 ? &p->operands[list[i]] : NULL;
+}
+
+/* Below some 20 microseconds of work on one thread, meeting costs more than sharing wins. */
+static int worth_sharing(const struct bound *b, const struct ax_step *s)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < MAX_IO; i++) {
+        if (b->in[i] && b->in[i]->space == AX_SPACE_ARENA) bytes += ax_operand_span(b->in[i]);
+        if (b->out[i]) bytes += ax_operand_span(b->out[i]);
+    }
+    return s->macs > 100000 || bytes > 32768;
+}
+
+static enum ax_status bind_step(struct ax_exec *e, int index, int64_t *scratch, struct ax_error *err)
+{
+    const struct ax_step *s = &e->p->steps[index];
+    struct bound *b = &e->steps[index];
+    b->kernel = ax_kernel_find(e->p, s, e->cpu);
+    if (!b->kernel)
+        return ax_fail(err, AX_UNSUPPORTED, "step %d (%s, node '%s'): this build has no kernel for it", index,
+                       ax_step_text(s->kind), s->name ? s->name : "");
+    for (int i = 0; i < MAX_IO; i++) {
+        b->in[i] = operand_at(e->p, s->in, s->n_in, i);
+        b->out[i] = operand_at(e->p, s->out, s->n_out, i);
+    }
+    b->parallel = e->threads > 1 && worth_sharing(b, s);
+    int64_t need = b->kernel->scratch ? b->kernel->scratch(e->p, s) : 0;
+    if (need > *scratch) *scratch = need;
+    if (b->kernel->prepare && !(b->state = b->kernel->prepare(e->p, s)))
+        return ax_fail(err, AX_NO_MEMORY, "step %d (%s, node '%s'): no memory for its tables", index, ax_step_text(s->kind),
+                       s->name);
+    return AX_OK;
+}
+
+static uint8_t *block(int64_t bytes)
+{
+    int64_t all = (bytes + AX_SLACK + 63) / 64 * 64;
+    uint8_t *p = aligned_alloc(64, (size_t)all);
+    if (p) memset(p, 0, (size_t)all);
+    return p;
+}
+
+static enum ax_status bind_all(struct ax_exec *e, struct ax_error *err)
+{
+    int64_t scratch = 0;
+    e->steps = calloc((size_t)e->p->n_steps + 1, sizeof *e->steps);
+    e->scratch = calloc((size_t)e->threads, sizeof *e->scratch);
+    if (!e->steps || !e->scratch) return ax_fail(err, AX_NO_MEMORY, "no memory for an executor of %d steps", e->p->n_steps);
+    for (int i = 0; i < e->p->n_steps; i++)
+        if (bind_step(e, i, &scratch, err)) return err->status;
+    for (int i = 0; i < e->threads; i++)
+        if (!(e->scratch[i] = block(scratch)))
+            return ax_fail(err, AX_NO_MEMORY, "no memory for %lld bytes of scratch a thread", (long long)scratch);
+    return AX_OK;
+}
+
+/* The first cores that the process may use; as many as there are threads, from the start again when they run out. */
+static void default_cores(int *cores, int n)
+{
+    cpu_set_t set;
+    int found = 0;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        for (int c = 0; c < CPU_SETSIZE && found < n; c++)
+            if (CPU_ISSET(c, &set)) cores[found++] = c;
+    for (int i = found; i < n; i++) cores[i] = found ? cores[i % found] : 0;
+}
+
+static enum ax_status start_pool(struct ax_exec *e, const struct ax_exec_options *opt, struct ax_error *err)
+{
+    if (!opt->pin) return ax_pool_new(e->threads, NULL, &e->pool, err);
+    int *cores = calloc((size_t)e->threads, sizeof *cores);
+    if (!cores) return ax_fail(err, AX_NO_MEMORY, "no memory for %d threads", e->threads);
+    if (opt->cores)
+        memcpy(cores, opt->cores, (size_t)e->threads * sizeof *cores);
+    else
+        default_cores(cores, e->threads);
+    enum ax_status s = ax_pool_new(e->threads, cores, &e->pool, err);
+    free(cores);
+    return s;
+}
+
+enum ax_status ax_exec_new(const struct ax_program *p, const struct ax_exec_options *opt, struct ax_exec **out,
+                           struct ax_error *err)
+{
+    *out = NULL;
+    struct ax_exec *e = calloc(1, sizeof *e);
+    if (!e) return ax_fail(err, AX_NO_MEMORY, "no memory for an executor");
+    e->p = p;
+    e->threads = opt->threads > 0 ? opt->threads : ax_cpu_cores();
+    e->cpu = ax_cpu_features() & (opt->cpu_mask ? opt->cpu_mask : ~0u);
+    enum ax_status s = AX_OK;
+    if (e->threads > MAX_THREADS)
+        s = ax_fail(err, AX_INVALID_ARGUMENT, "%d threads asked for; at most %d", e->threads, MAX_THREADS);
+    if (s == AX_OK) s = bind_all(e, err);
+    if (s == AX_OK && !opt->no_arena && !(e->arena = block(p->arena_bytes)))
+        s = ax_fail(err, AX_NO_MEMORY, "no memory for %lld bytes of activations", (long long)p->arena_bytes);
+    if (s == AX_OK) s = start_pool(e, opt, err);
+    if (s == AX_OK)
+        *out = e;
+    else
+        ax_exec_free(e);
+    return s;
+}
+
+void ax_exec_free(struct ax_exec *e)
+{
+    if (!e) return;
+    ax_pool_free(e->pool);
+    for (int i = 0; e->steps && i < e->p->n_steps; i++) free(e->steps[i].state);
+    for (int i = 0; e->scratch && i < e->threads; i++) free(e->scratch[i]);
+    free(e->scratch);
+    free(e->steps);
+    free(e->arena);
+    free(e);
+}
+
+int64_t ax_exec_arena_bytes(const struct ax_exec *e)
+{
+    return (e->p->arena_bytes + AX_SLACK + 63) / 64 * 64;
+}
+
+uint8_t *ax_exec_arena(struct ax_exec *e)
+{
+    return e->arena;
+}
+
+static void resolve(const struct ax_exec *e, const struct ax_operand *const *list, uint8_t **data)
+{
+    for (int i = 0; i < MAX_IO; i++) data[i] = list[i] ? ax_operand_data(e->p, list[i], e->run_arena) : NULL;
+}
+
+static void run_step(struct ax_exec *e, int index, int thread, int threads)
+{
+    const struct bound *b = &e->steps[index];
+    uint8_t *in[MAX_IO], *out[MAX_IO];
+    resolve(e, b->in, in);
+    resolve(e, b->out, out);
+    struct ax_task t = {.step = &e->p->steps[index],
+                        .in = b->in,
+                        .out = b->out,
+                        .in_data = in,
+                        .out_data = out,
+                        .params = e->p->steps[index].params,
+                        .state = b->state,
+                        .scratch = e->scratch[thread],
+                        .thread = thread,
+                        .threads = threads};
+    b->kernel->run(&t);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void walk(void *ctx, int thread)
+{
+    struct ax_exec *e = ctx;
+    int64_t begin = e->hook && thread == 0 ? now_ns() : 0;
+    for (int i = e->first; i < e->last; i++) {
+        int parallel = e->steps[i].parallel, next = i + 1 < e->last && e->steps[i + 1].parallel;
+        if (parallel)
+            run_step(e, i, thread, e->threads);
+        else if (thread == 0)
+            run_step(e, i, 0, 1);
+        if (parallel || next || e->hook) ax_pool_barrier(e->pool);
+        if (e->hook && thread == 0) {
+            int64_t end = now_ns();
+            e->hook(e->hook_ctx, i, begin, end);
+            begin = now_ns();
+        }
+    }
+}
+
+void ax_exec_run(struct ax_exec *e, int first, int last, uint8_t *arena)
+{
+    e->first = first < 0 ? 0 : first;
+    e->last = last > e->p->n_steps ? e->p->n_steps : last;
+    e->run_arena = arena ? arena : e->arena;
+    ax_pool_run(e->pool, walk, e);
+}
+
+void ax_exec_set_hook(struct ax_exec *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx)
+{
+    e->hook = hook;
+    e->hook_ctx = ctx;
+}
+
+const char *ax_exec_kernel_name(const struct ax_exec *e, int step)
+{
+    return step >= 0 && step < e->p->n_steps ? e->steps[step].kernel->name : "";
+}
+
+int ax_exec_threads(const struct ax_exec *e)
+{
+    return e->threads;
+}
+const struct ax_program *ax_exec_program(const struct ax_exec *e)
+{
+    return e->p;
+}
+uint32_t ax_exec_cpu(const struct ax_exec *e)
+{
+    return e->cpu;
+}
