@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "exec/pool.h"
 
 #include <limits.h>

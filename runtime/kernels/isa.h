@@ -4,6 +4,7 @@
 
 #include "kernels/cpu.h"
 #include "kernels/kernel.h"
+#include "kernels/plain.h"
 
 #define AX_ISA_CAT2(a, b) a##_##b
 #define AX_ISA_CAT(a, b) AX_ISA_CAT2(a, b)
