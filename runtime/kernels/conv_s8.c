@@ -63,6 +63,7 @@ static void conv_run(const struct ax_task *t, pixel_fn *pixel)
 {
     struct s8_conv g = s8_conv_of_task(t);
     struct epi e = epi_of_conv(&g, t->in_data[3]);
+    struct epi_pixels at;
     int64_t blocks = g.n_pad / S8_BLOCK, rows = g.out.n * g.out.h, from, to;
     const int8_t *w = (const int8_t *)t->in_data[1];
     for (int group = 0; group < g.groups; group++) {
@@ -72,9 +73,11 @@ static void conv_run(const struct ax_task *t, pixel_fn *pixel)
             int64_t block = u / rows, n = u % rows / g.out.h, oy = u % rows % g.out.h;
             struct epi_block b = epi_block_make(&g, t, group, block);
             for (int64_t ox = 0; ox < g.out.w; ox++) {
-                int32_t acc[S8_BLOCK] = {0}, at[3] = {(int32_t)n, (int32_t)oy, (int32_t)ox};
+                int32_t acc[S8_BLOCK] = {0};
                 pixel(&g, t->in_data[0], group, w + block * k * S8_BLOCK, n, oy, ox, acc);
-                epi_pixels(&g, t, &e, &b, acc, 1, group * g.n_pad + block * S8_BLOCK, &at[0], &at[1], &at[2]);
+                epi_pixels_set(&at, &g.out, (n * g.out.h + oy) * g.out.w + ox, 1);
+                epi_pixels_aim(&at, &g, &b);
+                epi_pixels_run(&at, &g, t, &e, &b, acc, 0, 1, group * g.n_pad + block * S8_BLOCK);
             }
         }
         w += blocks * k * S8_BLOCK;

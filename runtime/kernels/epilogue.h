@@ -104,13 +104,16 @@ VF_INLINE vf epi_from(const struct epi_lane *l, enum epi_form f, int act, vf v, 
     return vf_min(vf_max(v, l->lo), l->hi);
 }
 
-/* `rows` pixels of up to 16 channels that start at padded channel n: acc + i lda -> dst[i], `count` channels of each. */
+/* `rows` pixels of up to 16 channels that start at padded channel n: acc + i lda goes to dst + dst_at[i], `count` channels of
+ * each, with the residual from res + res_at[i]. */
 struct epi_tile {
     const int32_t *acc;
     int lda, rows, count;
     int64_t n;
-    uint8_t *const *dst;
-    uint8_t *const *res;
+    uint8_t *dst;
+    const int64_t *dst_at;
+    const uint8_t *res;
+    const int64_t *res_at;
 };
 
 VF_INLINE void epi_tile_part(const struct epi_tile *t, const struct epi_lane *l, enum epi_form f, int act, int j, int n)
@@ -118,18 +121,18 @@ VF_INLINE void epi_tile_part(const struct epi_tile *t, const struct epi_lane *l,
     for (int i = 0; i < t->rows; i++) {
         vf r = vf_zero();
         if (epi_has_residual(f)) {
-            const int8_t *p = (const int8_t *)t->res[i] + j;
+            const int8_t *p = (const int8_t *)t->res + t->res_at[i] + j;
             r = vf_from_vi(n == VF_WIDTH ? vi_load_s8(p) : vi_load_s8_n(p, n));
         }
         vf v = epi_from(l, f, act, epi_scale(l, vi_load(t->acc + (int64_t)i * t->lda + j)), r);
         if (epi_is_float(f)) {
-            float *d = (float *)t->dst[i] + j;
+            float *d = (float *)(t->dst + t->dst_at[i]) + j;
             if (n == VF_WIDTH)
                 vf_store(d, v);
             else
                 vf_store_n(d, v, n);
         } else {
-            int8_t *d = (int8_t *)t->dst[i] + j;
+            int8_t *d = (int8_t *)t->dst + t->dst_at[i] + j;
             if (n == VF_WIDTH)
                 vi_store_s8(d, vi_round(v));
             else
@@ -227,8 +230,9 @@ static __attribute__((unused)) void epi_pieces(const struct s8_conv *g, const st
             struct s8_run from = s8_channel_run(g->res, t->in_data[4], b->c + c);
             r[c] = *(int8_t *)s8_at(&from, n, y, x);
         }
-    uint8_t *dst = (uint8_t *)out, *res = (uint8_t *)r;
-    struct epi_tile one = {acc, S8_BLOCK, 1, S8_BLOCK, epi_n, &dst, &res};
+    uint8_t *dst = (uint8_t *)out;
+    const int64_t here = 0;
+    struct epi_tile one = {acc, S8_BLOCK, 1, S8_BLOCK, epi_n, dst, &here, (const uint8_t *)r, &here};
     epi_tile_run(e, &one);
     for (int c = 0; c < b->valid; c++) {
         struct s8_run to =
@@ -237,24 +241,57 @@ static __attribute__((unused)) void epi_pieces(const struct s8_conv *g, const st
     }
 }
 
-/* `rows` pixels, the i-th at row py[i], column px[i] of image n; acc is rows x 16. rows <= EPI_ROWS_MAX. */
-enum { EPI_ROWS_MAX = 32 };
+/* Pixels of the output, one after another, and where they lie in a block's planes. */
+enum { EPI_PIXELS = 128 };
 
-static __attribute__((unused)) void epi_pixels(const struct s8_conv *g, const struct ax_task *t, const struct epi *e,
-                                               const struct epi_block *b, const int32_t *acc, int rows, int64_t epi_n,
-                                               const int32_t *image, const int32_t *py, const int32_t *px)
+struct epi_pixels {
+    int n;
+    int32_t image[EPI_PIXELS], y[EPI_PIXELS], x[EPI_PIXELS];
+    int64_t dst_at[EPI_PIXELS], res_at[EPI_PIXELS];
+    struct s8_run dst, res; /* whose strides the offsets are made of */
+};
+
+/* n <= EPI_PIXELS pixels from the first-th on, in the order of images, rows and columns. */
+static __attribute__((unused)) void epi_pixels_set(struct epi_pixels *p, const struct s8_shape *out, int64_t first, int n)
 {
-    if (!b->whole) {
-        for (int i = 0; i < rows; i++) epi_pieces(g, t, e, b, acc + i * S8_BLOCK, image[i], epi_n, py[i], px[i]);
+    int64_t x = first % out->w, y = first / out->w % out->h, image = first / out->w / out->h;
+    p->n = n;
+    p->dst.pixel = p->res.pixel = -1;
+    for (int i = 0; i < n; i++) {
+        p->image[i] = (int32_t)image, p->y[i] = (int32_t)y, p->x[i] = (int32_t)x;
+        if (++x < out->w) continue;
+        x = 0;
+        if (++y < out->h) continue;
+        y = 0, image++;
+    }
+}
+
+static inline void epi_offsets(const struct epi_pixels *p, const struct s8_run *r, struct s8_run *known, int64_t *at)
+{
+    if (known->pixel == r->pixel && known->row == r->row && known->image == r->image) return;
+    *known = *r;
+    for (int i = 0; i < p->n; i++) at[i] = p->image[i] * r->image + p->y[i] * r->row + p->x[i] * r->pixel;
+}
+
+static __attribute__((unused)) void epi_pixels_aim(struct epi_pixels *p, const struct s8_conv *g, const struct epi_block *b)
+{
+    epi_offsets(p, &b->y, &p->dst, p->dst_at);
+    if (g->res) epi_offsets(p, &b->res, &p->res, p->res_at);
+}
+
+/* Pixels [first, first + rows) of p, which aims at block b; acc is rows x 16. */
+static __attribute__((unused)) void epi_pixels_run(const struct epi_pixels *p, const struct s8_conv *g, const struct ax_task *t,
+                                                   const struct epi *e, const struct epi_block *b, const int32_t *acc,
+                                                   int first, int rows, int64_t epi_n)
+{
+    if (b->whole) {
+        struct epi_tile tile = {acc,       S8_BLOCK,          rows,        b->count,         epi_n,
+                                b->y.base, p->dst_at + first, b->res.base, p->res_at + first};
+        epi_tile_run(e, &tile);
         return;
     }
-    uint8_t *dst[EPI_ROWS_MAX], *res[EPI_ROWS_MAX];
-    for (int i = 0; i < rows; i++) {
-        dst[i] = s8_at(&b->y, image[i], py[i], px[i]);
-        res[i] = g->res ? s8_at(&b->res, image[i], py[i], px[i]) : NULL;
-    }
-    struct epi_tile tile = {acc, S8_BLOCK, rows, b->count, epi_n, dst, res};
-    epi_tile_run(e, &tile);
+    for (int i = 0; i < rows; i++)
+        epi_pieces(g, t, e, b, acc + i * S8_BLOCK, p->image[first + i], epi_n, p->y[first + i], p->x[first + i]);
 }
 
 #endif

@@ -25,8 +25,9 @@ static void run_matmul(const struct ax_task *t)
         for (int64_t n = 0; n < g.p->n; n += S8_BLOCK) {
             int32_t acc[S8_BLOCK] = {0};
             matmul_block(&g, u / g.p->m, u % g.p->m, n, acc);
-            uint8_t *dst = t->out_data[0] + (u * g.p->n + n) * g.element;
-            struct epi_tile tile = {acc, S8_BLOCK, 1, (int)(g.p->n - n < S8_BLOCK ? g.p->n - n : S8_BLOCK), n, &dst, NULL};
+            const int64_t at = (u * g.p->n + n) * g.element;
+            int count = (int)(g.p->n - n < S8_BLOCK ? g.p->n - n : S8_BLOCK);
+            struct epi_tile tile = {acc, S8_BLOCK, 1, count, n, t->out_data[0], &at, NULL, NULL};
             epi_tile_run(&e, &tile);
         }
 }
