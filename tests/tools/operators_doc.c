@@ -24,6 +24,14 @@ static const char *const intro =
     "| | |\n"
     "|---|---|\n";
 
+/* What the importer reads besides: it leaves only operators of the table behind. */
+static const char *const also =
+    "\nThese are read too and become operators of the table, or fold away: Constant, CastLike, If with a constant condition,\n"
+    "ReduceL1, ReduceLogSum, DynamicQuantizeLinear, ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul, and of the domain\n"
+    "com.microsoft Gelu, FastGelu, LayerNormalization, QuantizeLinear, DequantizeLinear, QLinearConv, QGemm, QLinearAdd,\n"
+    "QLinearMul, QLinearConcat, QLinearSigmoid, QLinearSoftmax, QLinearLeakyRelu, QLinearAveragePool,\n"
+    "QLinearGlobalAveragePool.\n";
+
 static const struct {
     const char *text, *meaning;
 } classes[] = {
@@ -111,6 +119,7 @@ static void print_page(FILE *out, const char *dir)
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         fprintf(out, "| %s | %s |\n", classes[i].text, classes[i].meaning);
     print_support(out, rows, count);
+    fputs(also, out);
     fputs(
         "\n## Canonical form\n\n"
         "ONNX says many things in two ways over its opsets. The importer brings every node to one form, which is all that\n"

@@ -88,7 +88,7 @@ NORM(ax_op_batch_normalization, "BatchNormalization", 1, 5, 5, 1, batch_norm, in
      "Inference form only; folded into the convolution or product before it where it can.");
 NORM(ax_op_instance_normalization, "InstanceNormalization", 1, 3, 3, 1, instance_norm, infer_by_channel, "In float.");
 NORM(ax_op_layer_normalization, "LayerNormalization", 17, 2, 3, 3, layer_norm, infer_layer_norm,
-     "In float; its spelling in smaller operators runs as those.");
+     "In float; its spelling in smaller operators is recognised.");
 NORM(ax_op_lrn, "LRN", 1, 1, 1, 1, lrn, infer_lrn, "In float.");
 NORM(ax_op_softmax, "Softmax", 1, 1, 1, 1, softmax, infer_softmax, "In float; below opset 13 by way of Reshape.");
 NORM(ax_op_log_softmax, "LogSoftmax", 1, 1, 1, 1, softmax, infer_softmax, "In float; below opset 13 by way of Reshape.");

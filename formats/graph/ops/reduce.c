@@ -75,11 +75,12 @@ static const struct ax_attr_row arg[] = {
                                   .note = NOTE}
 
 REDUCE(ax_op_reduce_l2, "ReduceL2", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
-REDUCE(ax_op_reduce_max, "ReduceMax", axes, AX_Q_MAXPOOL, infer_reduce, "Constant axes; int8 over the spatial dimensions.");
-REDUCE(ax_op_reduce_mean, "ReduceMean", axes, AX_Q_SUM, infer_reduce, "Constant axes; int8 over the spatial dimensions.");
+REDUCE(ax_op_reduce_max, "ReduceMax", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
+REDUCE(ax_op_reduce_mean, "ReduceMean", axes, AX_Q_SUM, infer_reduce,
+       "Constant axes; int8 over both spatial dimensions, as GlobalAveragePool.");
 REDUCE(ax_op_reduce_min, "ReduceMin", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
 REDUCE(ax_op_reduce_prod, "ReduceProd", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
-REDUCE(ax_op_reduce_sum, "ReduceSum", axes, AX_Q_SUM, infer_reduce, "Constant axes; int8 over the spatial dimensions.");
+REDUCE(ax_op_reduce_sum, "ReduceSum", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
 REDUCE(ax_op_reduce_sum_square, "ReduceSumSquare", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
 REDUCE(ax_op_arg_max, "ArgMax", arg, AX_Q_FLOAT, infer_arg, "Output int64.");
 REDUCE(ax_op_arg_min, "ArgMin", arg, AX_Q_FLOAT, infer_arg, "Output int64.");

@@ -63,7 +63,7 @@ static const struct ax_attr_row depth_to_space[] = {
 static const struct ax_attr_row space_to_depth[] = {{"blocksize", AX_KIND_INT, "always there"}, AX_ATTR_NHWC, AX_ATTRS_END};
 static const struct ax_attr_row shuffle[] = {{"group", AX_KIND_INT, "always there"}, AX_ATTR_NHWC, AX_ATTRS_END};
 
-#define MOVE(row, NAME, DOMAIN, SINCE, ATTRS, RULE, NOTE)                                                                      \
+#define MOVE(row, NAME, DOMAIN, SINCE, ATTRS, QUANT, RULE, NOTE)                                                               \
     const struct ax_op_row row = {.name = NAME,                                                                                \
                                   .domain = DOMAIN,                                                                            \
                                   .since = SINCE,                                                                              \
@@ -72,12 +72,13 @@ static const struct ax_attr_row shuffle[] = {{"group", AX_KIND_INT, "always ther
                                   .min_outputs = 1,                                                                            \
                                   .max_outputs = 1,                                                                            \
                                   .attrs = ATTRS,                                                                              \
-                                  .quant = AX_Q_MOVE,                                                                          \
+                                  .quant = QUANT,                                                                              \
                                   .infer = RULE,                                                                               \
                                   .note = NOTE}
 
-MOVE(ax_op_transpose, "Transpose", "", 1, transpose, infer_transpose, "Most vanish when the graph becomes channels-last.");
-MOVE(ax_op_depth_to_space, "DepthToSpace", "", 1, depth_to_space, infer_blocks, "Both modes.");
-MOVE(ax_op_space_to_depth, "SpaceToDepth", "", 1, space_to_depth, infer_blocks, "All.");
-MOVE(ax_op_channel_shuffle, "ChannelShuffle", "axon", 1, shuffle, infer_shuffle,
+MOVE(ax_op_transpose, "Transpose", "", 1, transpose, AX_Q_MOVE, infer_transpose,
+     "Most vanish when the graph becomes channels-last.");
+MOVE(ax_op_depth_to_space, "DepthToSpace", "", 1, depth_to_space, AX_Q_MOVE, infer_blocks, "Both modes.");
+MOVE(ax_op_space_to_depth, "SpaceToDepth", "", 1, space_to_depth, AX_Q_FLOAT, infer_blocks, "In float.");
+MOVE(ax_op_channel_shuffle, "ChannelShuffle", "axon", 1, shuffle, AX_Q_MOVE, infer_shuffle,
      "Channel j of group k becomes channel j * group + k: made of Reshape, Transpose, Reshape by a pass.");
