@@ -109,6 +109,27 @@ static bool absorbed(const struct low *L, const struct ax_node *n)
     return L->native[n->outputs[0]] >= 0 || (ax_is_graph_output(L->g, n->outputs[0]) && output_transpose(L, n->outputs[0]));
 }
 
+static bool same_single_scale(const struct ax_value *a, const struct ax_value *b)
+{
+    return a->quant.count == 1 && b->quant.count == 1 && a->quant.scale[0] == b->quant.scale[0] &&
+           a->quant.zero_point[0] == b->quant.zero_point[0];
+}
+
+/* Int8 may be moved as it is only where all that takes part has one and the same scale. */
+static bool moves_as_is(const struct low *L, const struct ax_node *n)
+{
+    const struct ax_value *first = low_value(L, n->outputs[0]);
+    for (int i = 0; i < n->n_inputs + n->n_outputs; i++) {
+        int v = i < n->n_inputs ? n->inputs[i] : n->outputs[i - n->n_inputs];
+        if (v == AX_NONE) continue;
+        const struct ax_value *value = low_value(L, v);
+        if (low_is_quant(value) != low_is_quant(first) && (low_is_quant(value) || value->dtype == AX_DTYPE_FLOAT32))
+            return false;
+        if (low_is_quant(value) && !same_single_scale(value, first)) return false;
+    }
+    return true;
+}
+
 static enum ax_status lower_node(struct low *L, int i)
 {
     const struct ax_node *n = &L->g->nodes[i];
@@ -120,7 +141,7 @@ static enum ax_status lower_node(struct low *L, int i)
         if (n->outputs[k] != AX_NONE && !ax_shape_known(&low_value(L, n->outputs[k])->shape))
             return low_fail(L, AX_SHAPE, "the shape of \"%s\" is not known", low_value(L, n->outputs[k])->name);
     bool done = false;
-    L->form = row->form;
+    L->form = row->form == LOW_MOVED && !moves_as_is(L, n) ? LOW_REAL : row->form;
     if (row->planes) LOW_TRY(row->planes(L, n, &done));
     if (!done) LOW_TRY(row->plain(L, n));
     low_settle(L, n);

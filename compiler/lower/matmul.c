@@ -37,6 +37,11 @@ static bool weighted_matmul(const struct low *L, const struct ax_node *n)
     return ax_is_const(L->g, n->inputs[1]) && one_matrix(&low_value(L, n->inputs[1])->shape, &k, &cols);
 }
 
+bool low_rows_weighted(const struct low *L, const struct ax_node *n)
+{
+    return n->op == AX_OP_GEMM ? weighted_gemm(L, n) : weighted_matmul(L, n);
+}
+
 enum ax_status low_weighted_rows(struct low *L, const struct ax_node *n, struct low_weighted *d)
 {
     bool gemm = n->op == AX_OP_GEMM, trans_b = gemm && ax_node_int(n, "transB", 0);
@@ -202,10 +207,10 @@ static enum ax_status gemm_two(struct low *L, const struct ax_node *n)
 
 enum ax_status low_matmul(struct low *L, const struct ax_node *n)
 {
-    return weighted_matmul(L, n) ? rows_f32(L, n) : matmul_two(L, n);
+    return low_rows_weighted(L, n) ? rows_f32(L, n) : matmul_two(L, n);
 }
 
 enum ax_status low_gemm(struct low *L, const struct ax_node *n)
 {
-    return weighted_gemm(L, n) ? rows_f32(L, n) : gemm_two(L, n);
+    return low_rows_weighted(L, n) ? rows_f32(L, n) : gemm_two(L, n);
 }

@@ -18,6 +18,7 @@ struct low_weighted {
 
 /* Reads a node into *d; the op decides which. */
 enum ax_status low_weighted_conv(struct low *L, const struct ax_node *n, struct low_weighted *d);
+bool low_rows_weighted(const struct low *L, const struct ax_node *n); /* MatMul or Gemm with constant weights */
 enum ax_status low_weighted_rows(struct low *L, const struct ax_node *n, struct low_weighted *d);
 
 /* The bias as out-channel floats times beta, zeros when there is none; fails if it is no vector over output channels. */
@@ -26,6 +27,6 @@ const float *low_weighted_bias(struct low *L, const struct low_weighted *d);
 /* Lowers with float weights. x, y, residual: rank-4 operands, channels last. */
 enum ax_status low_weighted_f32(struct low *L, const struct low_weighted *d, int x, int residual, int y);
 /* On planes; leaves *done false when the input is no int8 or the weights are not quantized. */
-enum ax_status low_weighted_s8(struct low *L, const struct low_weighted *d, bool *done);
+enum ax_status low_weighted_s8(struct low *L, struct low_weighted *d, bool *done);
 
 #endif
