@@ -72,9 +72,9 @@ enum {
  * A run lies in one plane and has at most 64 channels; a plane wider than that (never made, but legal) takes several.
  *
  * -- Weights of float steps -----------------------------------------------------------------------------------------------
- * [group][N / 16][K][16] float, K = ky, kx, channel of the group; N padded to 16 with zeros. Sums: one chain of fma a output,
- * from +0 (or rather from the bias: acc = bias, then acc = fma(x_k, w_k, acc) with k ascending; padding pixels contribute
- * fma(0, w, acc) only where the pixel exists: taps outside the image are skipped). */
+ * [group][N / 16][K][16] float, K = ky, kx, channel of the group; N padded to 16 with zeros. Sums: one chain of fma an output,
+ * from the bias (or +0): acc = bias, then acc = fma(x_k, w_k, acc) with k ascending. Pixels outside of the image are read as
+ * +0 by CONV_F32 and CONVT_F32; DWCONV_F32 and pools skip them. Taps of CONVT_F32 between the strides are skipped. */
 
 enum ax_binary {
     AX_BINARY_ADD, AX_BINARY_SUB, AX_BINARY_MUL, AX_BINARY_DIV, AX_BINARY_POW, AX_BINARY_MIN, AX_BINARY_MAX, AX_BINARY_MOD,
