@@ -70,7 +70,9 @@ static const struct ax_node *output_transpose(const struct low *L, int v)
     int producer = low_value(L, v)->producer;
     if (L->plain_ports || producer == AX_NONE || ax_use_count(&L->uses, v)) return NULL;
     const struct ax_node *t = &L->g->nodes[producer];
-    return t->op == AX_OP_TRANSPOSE && ax_node_attr(t, "perm") ? t : NULL;
+    if (t->op != AX_OP_TRANSPOSE || !ax_node_attr(t, "perm")) return NULL;
+    bool at_input = ax_is_graph_input(L->g, t->inputs[0]) && input_transpose(L, t->inputs[0]);
+    return at_input ? NULL : t; /* one port does it, not both */
 }
 
 static int in_arena(struct low *L, int op)

@@ -124,8 +124,7 @@ static void dropout(struct importer *im)
     int x = im_need(im, 0, "data");
     int64_t training = 0;
     float ratio = 0.5f;
-    if (im->node_opset >= 12 && im_has(im, 2) && ax_is_const(im->g, im->in[2]))
-        im_const_ints(im, 2, "training_mode", &training, 1);
+    if (im->node_opset >= 12 && im_has(im, 2)) im_const_ints(im, 2, "training_mode", &training, 1);
     if (training && im_has(im, 1)) im_const_floats(im, 1, "ratio", &ratio, 1);
     if (training && ratio != 0)
         im_fail(im, AX_UNSUPPORTED, "training_mode is not supported; export the model for inference (model.eval())");

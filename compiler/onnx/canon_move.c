@@ -242,6 +242,13 @@ static void gather_elements(struct importer *im)
     with_axis(im, AX_OP_GATHER_ELEMENTS, 0);
 }
 
+static void scatter_nd(struct importer *im)
+{
+    const char *reduction = im_string(im, "reduction", "none");
+    if (strcmp(reduction, "none")) im_fail(im, AX_UNSUPPORTED, "reduction = '%.40s' is not supported; only none is", reduction);
+    canon_generic(im, AX_OP_SCATTER_ND);
+}
+
 static void depth_to_space(struct importer *im)
 {
     int x = im_need(im, 0, "input");
@@ -264,6 +271,7 @@ const struct canon canon_move[] = {
     {"Transpose", "", transpose},
     {"Gather", "", gather},
     {"GatherElements", "", gather_elements},
+    {"ScatterND", "", scatter_nd},
     {"DepthToSpace", "", depth_to_space},
     {"SpaceToDepth", "", depth_to_space},
     {NULL, NULL, NULL},

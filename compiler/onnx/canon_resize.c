@@ -9,19 +9,19 @@ struct resize {
     float scale[AX_MAX_RANK];
     int64_t size[AX_MAX_RANK];
     const char *mode, *coordinates, *nearest;
-    float coeff;
+    float coeff, roi[2 * AX_MAX_RANK], extrapolation;
     int64_t antialias, exclude;
 };
 
 static void finish(struct importer *im, int x, struct resize *r)
 {
     static const char *const modes[] = {"nearest", "linear", "cubic"};
-    static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                                              "asymmetric"};
+    static const char *const coordinates[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                              "align_corners", "asymmetric",           "tf_crop_and_resize"};
     static const char *const rounding[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
     bool mode = false, coordinate = false, nearest = false;
     for (int i = 0; i < 3; i++) mode |= !strcmp(modes[i], r->mode);
-    for (int i = 0; i < 5; i++) coordinate |= !strcmp(coordinates[i], r->coordinates);
+    for (int i = 0; i < 6; i++) coordinate |= !strcmp(coordinates[i], r->coordinates);
     for (int i = 0; i < 4; i++) nearest |= !strcmp(rounding[i], r->nearest);
     if (!mode) im_fail(im, AX_UNSUPPORTED, "mode '%.40s'; nearest, linear and cubic are supported", r->mode);
     if (!coordinate) im_fail(im, AX_UNSUPPORTED, "coordinate_transformation_mode '%.40s' is not supported", r->coordinates);
@@ -38,6 +38,10 @@ static void finish(struct importer *im, int x, struct resize *r)
     im_set_float(im, node, "cubic_coeff_a", r->coeff);
     im_set_int(im, node, "antialias", r->antialias);
     im_set_int(im, node, "exclude_outside", r->exclude);
+    if (!strcmp(r->coordinates, "tf_crop_and_resize")) {
+        im_set_floats(im, node, "roi", r->roi, 2 * r->rank);
+        im_set_float(im, node, "extrapolation_value", r->extrapolation);
+    }
     im_end(im, node);
 }
 
@@ -114,6 +118,18 @@ static bool filled(struct importer *im, int i)
     return im_has(im, i) && ax_shape_count(im_shape(im, im->in[i])) != 0;
 }
 
+/* The part of the image that tf_crop_and_resize takes: starts, then ends, in parts of each dimension. */
+static void read_roi(struct importer *im, const int64_t *axes, int n, struct resize *r)
+{
+    float given[2 * AX_MAX_RANK];
+    for (int i = 0; i < r->rank; i++) r->roi[i] = 0, r->roi[r->rank + i] = 1;
+    r->extrapolation = im_float(im, "extrapolation_value", 0);
+    if (strcmp(r->coordinates, "tf_crop_and_resize") || !filled(im, 1)) return;
+    if (im_const_floats(im, 1, "roi", given, 2 * AX_MAX_RANK) != 2 * n)
+        im_fail(im, AX_FORMAT, "its roi must have %d numbers", 2 * n);
+    for (int i = 0; i < n && im_ok(im); i++) r->roi[axes[i]] = given[i], r->roi[r->rank + axes[i]] = given[n + i];
+}
+
 static void resize(struct importer *im)
 {
     int64_t axes[AX_MAX_RANK], size[AX_MAX_RANK];
@@ -133,8 +149,9 @@ static void resize(struct importer *im)
     r.coeff = im_float(im, "cubic_coeff_a", -0.75f);
     r.antialias = im_int(im, "antialias", 0) != 0;
     r.exclude = im_int(im, "exclude_outside", 0) != 0;
-    int n = read_axes(im, s.rank, axes), m;
+    int n = read_axes(im, s.rank, axes), m = 0;
     bool by_size = filled(im, 3);
+    read_roi(im, axes, n, &r);
     if (by_size)
         m = im_const_ints(im, 3, "sizes", size, AX_MAX_RANK);
     else if (filled(im, 2))

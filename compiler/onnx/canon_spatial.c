@@ -154,8 +154,16 @@ int canon_pool_of(struct importer *im, enum ax_op op, int x, const char *suffix)
 
 static void max_pool(struct importer *im)
 {
+    int x = im_need(im, 0, "X");
     im_no_output(im, 1, "Indices");
-    canon_pool_of(im, AX_OP_MAX_POOL, im_need(im, 0, "X"), NULL);
+    if (!im_ok(im)) return;
+    enum ax_dtype t = im_value(im, x)->dtype;
+    if (t == AX_DTYPE_FLOAT32) {
+        canon_pool_of(im, AX_OP_MAX_POOL, x, NULL);
+        return;
+    }
+    x = im_cast(im, x, AX_DTYPE_FLOAT32, "float"); /* integers of 8 bits are exact there */
+    im_cast(im, canon_pool_of(im, AX_OP_MAX_POOL, x, "pooled"), t, NULL);
 }
 
 static void average_pool(struct importer *im)
@@ -178,20 +186,60 @@ static void batch_normalization(struct importer *im)
     im_end(im, node);
 }
 
+/* Mean and 1 / sqrt(variance + epsilon), where a model asks for them. */
+static void layer_statistics(struct importer *im, int x, int axis, float epsilon)
+{
+    int64_t axes[AX_MAX_RANK];
+    int rank = im_shape(im, x)->rank, n = 0;
+    for (int i = axis; i < rank; i++) axes[n++] = i;
+    int mean = im_begin(im, AX_OP_REDUCE_MEAN, &x, 1, "mean");
+    im_set_ints(im, mean, "axes", axes, n);
+    im_set_int(im, mean, "keepdims", 1);
+    int m = im_end(im, mean), e = im_scalar(im, epsilon, "epsilon");
+    int d = im_apply(im, AX_OP_SUB, (const int[]){x, m}, 2, "centred");
+    int square = im_apply(im, AX_OP_MUL, (const int[]){d, d}, 2, "square");
+    int variance = im_begin(im, AX_OP_REDUCE_MEAN, &square, 1, "variance");
+    im_set_ints(im, variance, "axes", axes, n);
+    im_set_int(im, variance, "keepdims", 1);
+    int v = im_end(im, variance);
+    v = im_apply(im, AX_OP_ADD, (const int[]){v, e}, 2, "more");
+    v = im_apply(im, AX_OP_SQRT, &v, 1, "deviation");
+    v = im_apply(im, AX_OP_RECIPROCAL, &v, 1, "inverse");
+    im_result(im, 1, m);
+    im_result(im, 2, v);
+}
+
 static void layer_normalization(struct importer *im)
 {
     int x = im_need(im, 0, "X");
     im_need(im, 1, "Scale");
-    im_no_output(im, 1, "Mean");
-    im_no_output(im, 2, "InvStdDev");
     canon_check_weights(im, im_in(im, 1));
     canon_check_weights(im, im_in(im, 2));
     if (!im_ok(im)) return;
     int axis = im_axis(im, im_int(im, "axis", -1), im_shape(im, x)->rank);
-    int node = im_begin(im, AX_OP_LAYER_NORMALIZATION, im->in, im->n_in, NULL);
+    float epsilon = im_float(im, "epsilon", 1e-5f);
+    bool more = im_wants_output(im, 1) || im_wants_output(im, 2);
+    int node = im_begin(im, AX_OP_LAYER_NORMALIZATION, im->in, im->n_in, more ? "normalized" : NULL);
     im_set_int(im, node, "axis", axis);
-    im_set_float(im, node, "epsilon", im_float(im, "epsilon", 1e-5f));
-    im_end(im, node);
+    im_set_float(im, node, "epsilon", epsilon);
+    int y = im_end(im, node);
+    if (!more || !im_ok(im)) return;
+    layer_statistics(im, x, axis, epsilon);
+    im_result(im, 0, y);
+}
+
+/* Before opset 7 a slope of rank 1 was one a channel; libonnx leaves it so when it converts. */
+static void prelu(struct importer *im)
+{
+    int x = im_need(im, 0, "X"), slope = im_need(im, 1, "slope");
+    if (!im_ok(im)) return;
+    const struct ax_shape s = *im_shape(im, slope), sx = *im_shape(im, x);
+    canon_check_weights(im, slope);
+    if (im->file.lifted && s.rank == 1 && sx.rank > 2 && s.dim[0] == sx.dim[1] && s.dim[0] != 1) {
+        struct ax_shape to = {.rank = sx.rank - 1, .dim = {s.dim[0], 1, 1, 1, 1, 1, 1, 1}};
+        slope = im_reshape(im, slope, to.rank, to.dim, "slope");
+    }
+    im_apply(im, AX_OP_PRELU, (const int[]){x, slope}, 2, NULL);
 }
 
 static void gemm(struct importer *im)
@@ -244,6 +292,7 @@ const struct canon canon_spatial[] = {
     {"BatchNormalization", "", batch_normalization},
     {"LayerNormalization", "", layer_normalization},
     {"LayerNormalization", "com.microsoft", layer_normalization},
+    {"PRelu", "", prelu},
     {"Gemm", "", gemm},
     {"MatMul", "", matmul},
     {NULL, NULL, NULL},

@@ -16,7 +16,7 @@ int import_opset(const struct importer *im, const char *domain)
         const char *d = m->opset_import[i]->domain;
         if (!strcmp(d && strcmp(d, "ai.onnx") ? d : "", domain)) v = m->opset_import[i]->version;
     }
-    if (!v) v = 1;
+    if (!v) v = m->n_opset_import && !*domain ? MAX_OPSET : 1; /* no node of the default domain then */
     return v > 0 && v < 1000 ? (int)v : 1000;
 }
 
@@ -96,8 +96,8 @@ static void rename_value(struct ax_graph *g, int v, const char *name)
 {
     int other = ax_graph_find_value(g, name);
     if (other == v) return;
-    g->values[v].name = ax_arena_str(&g->arena, name);
-    if (other != AX_NONE) g->values[other].name = ax_arena_printf(&g->arena, "%s/%d", name, other);
+    if (other != AX_NONE) ax_value_rename(g, other, ax_arena_printf(&g->arena, "%s/value", name));
+    ax_value_rename(g, v, name);
 }
 
 /* An output must be a value of its own that a node computes: not an input, not a constant, not another output. */
@@ -206,10 +206,9 @@ static void build(struct importer *im)
         if (!outputs[i] || !*outputs[i]) im_fail(im, AX_FORMAT, "output %d has no name", i);
     }
     if (n < 1) im_fail(im, AX_FORMAT, "the model has no outputs");
-    im_inputs(im);
-    if (!im_ok(im)) return;
     reach_outputs(im, outputs, n, needed);
     reach_unknown(im, needed);
+    im_inputs(im);
     im_walk(im, graph, needed);
     im->g->outputs = AX_NEW(&im->g->arena, int, n + 1);
     for (int i = 0; i < n && im_ok(im); i++) add_output(im, outputs, i);

@@ -31,6 +31,13 @@ static void need_inputs(const Onnx__NodeProto *n, const struct names *producers,
     }
 }
 
+static bool is_input(const Onnx__GraphProto *g, const char *name)
+{
+    for (size_t i = 0; i < g->n_input; i++)
+        if (g->input[i]->name && !strcmp(g->input[i]->name, name)) return true;
+    return false;
+}
+
 void reach_outputs(struct importer *im, const char *const *outputs, int n, char *needed)
 {
     const Onnx__GraphProto *g = im->file.proto->graph;
@@ -38,7 +45,7 @@ void reach_outputs(struct importer *im, const char *const *outputs, int n, char 
     index_producers(g, &producers);
     for (int i = 0; i < n; i++) {
         need_name(&producers, outputs[i], needed);
-        if (!names_find(&producers, outputs[i]) && !names_find(&im->scope->names, outputs[i]))
+        if (!names_find(&producers, outputs[i]) && !names_find(&im->scope->names, outputs[i]) && !is_input(g, outputs[i]))
             im_fail(im, AX_NOT_FOUND, "no value is called '%.120s', so it cannot be an output", outputs[i]);
     }
     /* Nodes stand in topological order (the walk checks that), so one pass backwards reaches everything. */
@@ -101,14 +108,14 @@ static void find_cut(struct importer *im, const Onnx__NodeProto *bad, const char
 {
     const Onnx__GraphProto *g = im->file.proto->graph;
     struct names state = {0}, taken = {0};
-    for (size_t i = 0; i < g->n_input; i++)
-        if (g->input[i]->name && !names_find(&im->scope->names, g->input[i]->name)) names_put(&state, g->input[i]->name, LIVE);
-    for (int i = 0; i < im->g->n_inputs; i++) {
-        names_put(&state, im->g->values[im->g->inputs[i]].name, LIVE);
-        names_put(&taken, im->g->values[im->g->inputs[i]].name, 1); /* an input is no end */
+    for (size_t i = 0; i < g->n_input; i++) {
+        const char *name = g->input[i]->name;
+        if (!name || names_find(&state, name)) continue;
+        const int *known = names_find(&im->scope->names, name); /* an initializer, or bound to a constant */
+        bool constant = known && (*known >= NAME_LAZY || ax_is_const(im->g, *known));
+        names_put(&state, name, constant ? CLEAN : LIVE);
+        names_put(&taken, name, 1); /* an input is no end */
     }
-    for (size_t i = 0; i < g->n_input; i++)
-        if (g->input[i]->name) names_put(&taken, g->input[i]->name, 1);
     for (size_t i = 0; i < g->n_node; i++) {
         const Onnx__NodeProto *n = g->node[i];
         if (needed && !needed[i]) continue;
