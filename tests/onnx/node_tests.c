@@ -206,7 +206,9 @@ static enum verdict run_test(struct test *t, char *op, size_t op_bytes)
     }
     if (f.proto->graph->n_node) snprintf(op, op_bytes, "%s", f.proto->graph->node[0]->op_type);
     ax_graph_free(import(t, &err)); /* without any data: is the operator known? */
-    if (strstr(err.message, "is unknown to Axon")) {
+    const char *unknown = strstr(err.message, "operator ");
+    if (unknown && strstr(unknown, "is unknown to Axon")) {
+        snprintf(op, op_bytes, "%.*s", (int)strcspn(unknown + 9, " "), unknown + 9);
         model_file_close(&f);
         return UNKNOWN;
     }
