@@ -66,7 +66,8 @@ static bool read_act(const struct ax_graph *g, int node, struct act *a)
 /* A maximum carries none: its int8 output has its input's scales. */
 static bool can_carry(const struct ax_graph *g, const struct ax_node *n, const struct act *a)
 {
-    if (ax_node_attr(n, "act") || ax_node_attr(n, "residual") || g->values[n->outputs[0]].dtype != AX_DTYPE_FLOAT32)
+    if (ax_node_attr(n, "act") || !strcmp(ax_node_string(n, "residual", ""), "post") ||
+        g->values[n->outputs[0]].dtype != AX_DTYPE_FLOAT32)
         return false;
     switch (n->op) {
     case AX_OP_CONV:

@@ -12,7 +12,7 @@ pass_run pass_fold_constants, pass_dead_code, pass_remove_identity, pass_simplif
 pass_run pass_merge_moves, pass_lower_gemm, pass_slices_to_split, pass_find_shuffles, pass_find_activations;
 pass_run pass_find_layernorm, pass_find_pools, pass_lift_1d, pass_fold_pad, pass_fold_affine, pass_fold_affine_forward;
 pass_run pass_lower_batchnorm, pass_flatten_to_conv, pass_to_nhwc, pass_sink_transposes, pass_raise_transposes;
-pass_run pass_fuse_activation, pass_fuse_residual, pass_absorb_qdq;
+pass_run pass_merge_convs, pass_hoist_scale, pass_fuse_activation, pass_fuse_residual, pass_absorb_qdq;
 
 /* -- questions -- */
 

@@ -29,6 +29,7 @@ const struct ax_pass ax_passes[] = {
     {"fold_pad", "padding moves into the convolution or pool behind it", pass_fold_pad},
     {"fold_affine", "BatchNormalization and constants into the weights before them", pass_fold_affine},
     {"fold_affine_forward", "constants into the weights behind them, where padding allows it", pass_fold_affine_forward},
+    {"merge_convs", "convolutions of one input that are added become one", pass_merge_convs},
     {"lower_batchnorm", "BatchNormalization that is left becomes a depthwise convolution, or Mul and Add",
      pass_lower_batchnorm},
     {"flatten_to_conv", "a matrix product over a flattened picture becomes a convolution of its size", pass_flatten_to_conv},
@@ -44,9 +45,13 @@ const struct ax_pass ax_passes[] = {
     {"fold_pad_nhwc", "padding moves into the convolution or pool behind it", pass_fold_pad},
     {"fold_affine_nhwc", "constants into the weights before them", pass_fold_affine},
     {"fold_affine_forward_nhwc", "constants into the weights behind them, where padding allows it", pass_fold_affine_forward},
+    {"merge_convs_nhwc", "convolutions of one input that are added become one", pass_merge_convs},
+    {"fold_affine_merged", "constants into the weights of those", pass_fold_affine},
     /* -- into the epilogue -- */
+    {"hoist_scale", "numbers that scale the operands of a product scale its result", pass_hoist_scale},
     {"fuse_activation", "activation functions ride with the operator before them", pass_fuse_activation},
     {"fuse_residual", "sums of two activations ride with the later operator", pass_fuse_residual},
+    {"fuse_activation_residual", "activation functions behind such sums too", pass_fuse_activation},
     /* -- models that come quantized -- */
     {"absorb_qdq", "QuantizeLinear and DequantizeLinear become quantized values", pass_absorb_qdq},
     {NULL, NULL, NULL},

@@ -186,7 +186,18 @@ static bool keeps_last(const int64_t *perm, int rank, int count)
     return true;
 }
 
-/* LayerNormalization over axes, MatMul with weights: over axes that the Transpose does not move. */
+/* A convolution that sees one pixel at a time does not care where the pixels stand. */
+static bool is_pointwise(const struct ax_graph *g, int node)
+{
+    int64_t kernel[2], strides[2], pads[4];
+    const struct ax_node *n = &g->nodes[node];
+    if (!pass_weighted(g, node) || !ax_node_int(n, "nhwc", 0) || n->n_inputs > 3) return false;
+    if (ax_node_ints(n, "kernel_shape", kernel, 2, 0) != 2 || ax_node_ints(n, "pads", pads, 4, 0) != 4) return false;
+    ax_node_ints(n, "strides", strides, 2, 1);
+    return kernel[0] * kernel[1] == 1 && strides[0] * strides[1] == 1 && !(pads[0] | pads[1] | pads[2] | pads[3]);
+}
+
+/* LayerNormalization over axes, MatMul and pointwise Conv with weights: over axes that the Transpose does not move. */
 static bool sink_rows(struct ax_graph *g, int node)
 {
     int src;
@@ -195,6 +206,7 @@ static bool sink_rows(struct ax_graph *g, int node)
     int rank = pass_is_transpose(g, n->inputs[0], &src, perm);
     if (!rank || g->values[n->outputs[0]].shape.rank != rank || n->n_outputs != 1) return false;
     if (n->op == AX_OP_MATMUL && !(pass_weighted(g, node) && n->n_inputs <= 3 && keeps_last(perm, rank, 1))) return false;
+    if (n->op == AX_OP_CONV && !(keeps_last(perm, rank, 1) && is_pointwise(g, node))) return false;
     int axis = (int)ax_node_int(n, "axis", -1);
     if (n->op == AX_OP_LAYER_NORMALIZATION && !keeps_last(perm, rank, axis < 0 ? -axis : rank - axis)) return false;
     g->nodes[node].inputs[0] = src;
@@ -328,6 +340,7 @@ static bool sink(struct ax_graph *g, int i)
     case AX_OP_TRANSPOSE: return cancel(g, i);
     case AX_OP_RESHAPE: return sink_reshape(g, i);
     case AX_OP_GATHER: return sink_gather(g, i);
+    case AX_OP_CONV:
     case AX_OP_MATMUL:
     case AX_OP_LAYER_NORMALIZATION: return sink_rows(g, i);
     default: break;
