@@ -92,7 +92,7 @@ static int in_arena(struct low *L, int op)
 
 static void output_port(struct low *L, int v, struct ax_port *port)
 {
-    const struct ax_node *t = output_transpose(L, v);
+    const struct ax_node *t = L->native[v] >= 0 ? NULL : output_transpose(L, v); /* or it was an input's already */
     int from = t ? t->inputs[0] : v;
     int op = in_arena(L, low_in_planes(L, from));
     if (L->native[v] < 0) L->native[v] = op;
