@@ -99,23 +99,29 @@ static enum ax_status with_constant(struct low *L, const struct ax_node *n, cons
 
 static bool spreads(const struct ax_value *a, const struct ax_value *y)
 {
-    if (!low_is_planes(a) || a->shape.rank != y->shape.rank) return false;
+    if (!low_is_planes(a) || a->shape.rank != y->shape.rank || a->shape.dim[0] != y->shape.dim[0]) return false;
     int last = y->shape.rank - 1;
-    for (int i = 0; i < last; i++)
+    for (int i = 1; i < last; i++)
         if (a->shape.dim[i] != y->shape.dim[i] && a->shape.dim[i] != 1) return false;
     return a->shape.dim[last] == y->shape.dim[last] || (a->shape.dim[last] == 1 && a->quant.count == 1);
 }
 
-/* One channel that stands for all becomes as many, so that operands agree in channels. */
-static int all_channels(struct low *L, int v, const struct ax_value *y)
+/* Steps take an operand of one pixel for all of them; other broadcasts are written out. */
+static int spread(struct low *L, int v, const struct ax_value *y)
 {
     const struct ax_value *a = low_value(L, v);
-    int x = low_in_planes(L, v), last = y->shape.rank - 1;
-    if (a->shape.dim[last] == y->shape.dim[last]) return x;
+    int64_t s[4], d[4];
+    int x = low_in_planes(L, v);
+    low_planes_dims(a, s);
+    low_planes_dims(y, d);
+    bool pixels = s[1] == d[1] && s[2] == d[2], one = s[1] == 1 && s[2] == 1;
+    if (s[3] == d[3] && (pixels || one)) return x;
     struct ax_value wide = *a;
-    wide.shape.dim[last] = y->shape.dim[last];
+    wide.shape = y->shape;
     struct low_maps m = low_maps_identity(L, &wide, 1, 1);
-    for (int64_t i = 0; i < y->shape.dim[last]; i++) m.c[i] = 0;
+    for (int64_t i = 0; i < d[1] && s[1] == 1; i++) m.y[i] = 0;
+    for (int64_t i = 0; i < d[2] && s[2] == 1; i++) m.x[i] = 0;
+    for (int64_t i = 0; i < d[3] && s[3] == 1; i++) m.c[i] = 0;
     return low_move(L, x, &wide, &m, NULL, 0);
 }
 
@@ -138,7 +144,7 @@ static void two_activations(struct low *L, const struct ax_node *n, enum ax_bina
 {
     const struct ax_value *a = low_value(L, n->inputs[0]), *b = low_value(L, n->inputs[1]), *y = low_value(L, n->outputs[0]);
     int64_t c = y->shape.dim[y->shape.rank - 1];
-    int p = all_channels(L, n->inputs[0], y), q = all_channels(L, n->inputs[1], y);
+    int p = spread(L, n->inputs[0], y), q = spread(L, n->inputs[1], y);
     struct low_epi e = low_epi_new(L, (int)((c + 15) / 16 * 16), &y->quant, act, false);
     for (int64_t i = 0; i < c; i++) {
         if (op == AX_BINARY_MUL)
@@ -147,7 +153,7 @@ static void two_activations(struct low *L, const struct ax_node *n, enum ax_bina
             sum_rows(&e, i, op, &a->quant, &b->quant);
     }
     struct ax_binary_params params = {.op = op, .act = act->act, .alpha = act->alpha, .beta = act->beta, .linear = e.linear};
-    int out = L->native[n->outputs[0]] = low_planes_like(L, y, p);
+    int out = L->native[n->outputs[0]] = low_planes_like(L, y, low_op(L, p)->bytes < low_op(L, q)->bytes ? q : p);
     LOW_STEP(L, BINARY_S8, LOW_LIST(p, q, low_epi_const(L, &e)), LOW_LIST(out), params);
 }
 

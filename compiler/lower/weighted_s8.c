@@ -127,7 +127,22 @@ static int find_runs(struct low *L, int x, int c, int n, struct ax_run *runs)
     return count;
 }
 
-/* All groups have as many runs as the one with most; the others end in empty ones. */
+/* Cuts the longest run in two until there are `want`. */
+static void cut_runs(struct ax_run *runs, int n, int want)
+{
+    for (; n < want; n++) {
+        int longest = 0;
+        for (int i = 1; i < n; i++)
+            if (runs[i].channels > runs[longest].channels) longest = i;
+        memmove(runs + longest + 1, runs + longest, sizeof *runs * (size_t)(n - longest));
+        int32_t first = runs[longest].channels > 4 ? ax_round_up(runs[longest].channels / 2, 4) : runs[longest].channels / 2;
+        runs[longest].channels = first;
+        runs[longest + 1].first += first;
+        runs[longest + 1].channels -= first;
+    }
+}
+
+/* All groups have as many runs as the one with most. */
 static struct ax_run *all_runs(struct low *L, const struct ax_weights *v, int x, int *per_group)
 {
     int most = 0, bound = low_op(L, x)->n_planes + v->c / AX_PLANE_CHANNELS + 2;
@@ -140,6 +155,7 @@ static struct ax_run *all_runs(struct low *L, const struct ax_weights *v, int x,
     for (int g = 0; g < v->groups; g++) {
         int n = find_runs(L, x, g * v->c, v->c, one);
         memcpy(runs + (int64_t)g * most, one, sizeof *one * (size_t)n);
+        cut_runs(runs + (int64_t)g * most, n, most);
     }
     *per_group = most;
     return runs;

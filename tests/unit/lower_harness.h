@@ -132,6 +132,7 @@ static inline struct lh_tensors lh_run_once(const struct ax_graph *g, const stru
     struct ax_lower_options opt = {.keep_all = keep_all};
     struct ax_exec_options eo = {.threads = threads, .cpu_mask = cpu};
     lh_ok(ax_lower(g, &opt, &p, NULL, &err), &err);
+    lh_ok(ax_program_check(p, &err), &err);
     lh_ok(ax_exec_new(p, &eo, &e, &err), &err);
     lh_float_steps = 0;
     for (int i = 0; i < p->n_steps; i++)

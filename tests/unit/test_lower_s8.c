@@ -73,7 +73,8 @@ static void test_conv(void **state)
         {6, 6, 32, 32, 3, 1, 1, 1, 1, 1, 2, "silu", 0},  {6, 6, 80, 80, 1, 1, 1, 0, 1, 1, 2, NULL, 0},
         {6, 7, 20, 20, 3, 1, 1, 1, 20, 0, 0, NULL, 0},   {6, 7, 72, 72, 5, 2, 1, 2, 72, 1, 0, "hard_swish", 0},
         {6, 7, 24, 24, 3, 1, 1, 1, 24, 1, 1, "relu", 0}, {6, 7, 16, 32, 3, 1, 1, 1, 4, 1, 0, NULL, 0},
-        {6, 7, 80, 40, 3, 1, 1, 1, 5, 0, 0, NULL, 0},    {6, 7, 12, 24, 3, 1, 1, 1, 12, 1, 0, NULL, 0},
+        {6, 7, 80, 40, 3, 1, 1, 1, 5, 0, 0, NULL, 0},    {4, 5, 96, 6, 3, 1, 1, 1, 3, 1, 0, NULL, 0},
+        {4, 5, 144, 6, 3, 1, 1, 1, 3, 1, 0, NULL, 0},    {6, 7, 12, 24, 3, 1, 1, 1, 12, 1, 0, NULL, 0},
         {4, 4, 64, 10, 4, 1, 1, 0, 1, 0, 0, NULL, 1},    {4, 4, 64, 10, 1, 1, 1, 0, 1, 1, 1, "sigmoid", 1},
         {4, 4, 8, 8, 3, 1, 1, 1, 8, 1, 0, NULL, 1},
     };
@@ -162,19 +163,22 @@ static void test_binary(void **state)
 {
     (void)state;
     static const enum ax_op ops[] = {AX_OP_ADD, AX_OP_SUB, AX_OP_MUL};
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 30; i++) {
         struct ax_graph *g = begin();
-        int kind = i / 3 % 4; /* 1: [N,1,1,C] on the right, 2: on the left, 3: one channel */
+        int kind = i / 3 % 5; /* 1: [N,1,1,C] on the right, 2: on the left, 3: one channel, 4: one row */
         int a = lh_input(g, kind == 2 ? SHAPE(2, 1, 1, 72) : SHAPE(2, 5, 4, 72));
-        int b = lh_input(g, kind == 1 ? SHAPE(2, 1, 1, 72) : kind == 3 ? SHAPE(2, 5, 4, 1) : SHAPE(2, 5, 4, 72));
-        if (i >= 12 && kind != 3)
+        int b = lh_input(g, kind == 1   ? SHAPE(2, 1, 1, 72)
+                            : kind == 4 ? SHAPE(2, 1, 4, 72)
+                            : kind == 3 ? SHAPE(2, 5, 4, 1)
+                                        : SHAPE(2, 5, 4, 72));
+        if (i >= 15 && kind != 3)
             lh_quant_channels(g, a, -1, 1), lh_quant_channels(g, b, -1, 0.7f);
         else
             lh_quant_one(g, a, -1, 1), lh_quant_one(g, b, -0.9f, 1);
         int y = lh_node(g, ops[i % 3], IN(a, b));
         if (i & 1) lh_string(g, "act", i & 2 ? "silu" : "relu");
         lh_infer(g);
-        if (i >= 12)
+        if (i >= 15)
             lh_quant_channels(g, y, -2, 2);
         else
             lh_quant_one(g, y, -2, 2);
