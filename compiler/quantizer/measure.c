@@ -1,0 +1,168 @@
+/* How far the int8 model is from the float model. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quantizer/internal.h"
+
+/* log10 by frexp and the series of atanh: libm's may differ in the last bit between machines, and figures go into files. */
+double ax_db(double ratio)
+{
+    int e;
+    if (!(ratio > 0)) return -300;
+    double m = frexp(ratio, &e), z = (m - 1) / (m + 1), z2 = z * z, term = z, sum = 0;
+    for (int k = 1; k < 60; k += 2) {
+        sum += term / k;
+        term *= z2;
+    }
+    return 10 * (2 * sum + e * 0.69314718055994530942) / 2.30258509299404568402;
+}
+
+void ax_measure_init(struct ax_measure *m, struct ax_arena *a, int n_outputs)
+{
+    *m = (struct ax_measure){.n_outputs = n_outputs,
+                             .signal = AX_NEW(a, double, n_outputs + 1),
+                             .noise = AX_NEW(a, double, n_outputs + 1),
+                             .dot = AX_NEW(a, double, n_outputs + 1),
+                             .norm = AX_NEW(a, double, n_outputs + 1),
+                             .sqnr = AX_NEW(a, double, n_outputs + 1),
+                             .rows = AX_NEW(a, int64_t, n_outputs + 1),
+                             .agree = AX_NEW(a, int64_t, n_outputs + 1)};
+}
+
+static int64_t argmax(const float *x, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+/* Scores of a classifier: one row of at least two numbers a sample. */
+static int64_t class_count(const struct ax_shape *s)
+{
+    int64_t n = ax_shape_count(s), most = 0;
+    for (int i = 0; i < s->rank; i++) most = s->dim[i] > most ? s->dim[i] : most;
+    return n == most && n >= 2 ? n : 0;
+}
+
+void ax_measure_add(struct ax_measure *m, int o, const struct ax_shape *shape, const float *ref, const float *got)
+{
+    double signal = 0, noise = 0, dot = 0, norm = 0;
+    int64_t n = ax_shape_count(shape), classes = class_count(shape);
+    for (int64_t i = 0; i < n; i++) {
+        double r = (double)ref[i], x = (double)got[i], d = r - x;
+        signal += r * r;
+        noise += d * d;
+        dot += r * x;
+        norm += x * x;
+    }
+    m->signal[o] += signal;
+    m->noise[o] += noise;
+    m->dot[o] += dot;
+    m->norm[o] += norm;
+    m->sqnr[o] += ax_db((signal + 1e-12) / (noise + 1e-12));
+    m->rows[o]++;
+    if (classes) m->agree[o] += argmax(ref, classes) == argmax(got, classes);
+    else m->agree[o] = -1;
+}
+
+double ax_measure_sqnr(const struct ax_measure *m)
+{
+    double sum = 0;
+    int n = 0;
+    for (int o = 0; o < m->n_outputs; o++)
+        if (m->rows[o]) sum += m->sqnr[o] / (double)m->rows[o], n++;
+    return n ? sum / n : 0;
+}
+
+/* -- layers -- */
+
+enum { LAYER_SAMPLES = 4 };
+
+struct side {
+    struct ax_program *p;
+    struct ax_exec *e;
+    int *operand_of;
+};
+
+static enum ax_status open_side(struct side *s, const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a,
+                                struct ax_error *err)
+{
+    struct ax_lower_options lo = {.keep_all = 1};
+    struct ax_exec_options eo = {.threads = opt->threads};
+    s->operand_of = AX_NEW(a, int, g->n_values);
+    enum ax_status st = ax_lower(g, &lo, &s->p, s->operand_of, err);
+    return st ? st : ax_exec_new(s->p, &eo, &s->e, err);
+}
+
+static enum ax_status run_side(struct side *s, const struct ax_samples *samples, int i, struct ax_error *err)
+{
+    enum ax_status st = AX_OK;
+    for (int k = 0; k < s->p->n_inputs && !st; k++) {
+        float *x = malloc(sizeof(float) * (size_t)ax_shape_count(&s->p->inputs[k].shape));
+        if (!x) return ax_fail(err, AX_NO_MEMORY, "measuring: no memory for input '%s'", s->p->inputs[k].name);
+        st = samples->get(samples->ctx, i, k, x, err);
+        if (!st) st = ax_exec_set_input(s->e, k, x, AX_DTYPE_FLOAT32, NULL, err);
+        free(x);
+    }
+    if (!st) ax_exec_run(s->e, 0, s->p->n_steps, NULL);
+    return st;
+}
+
+static int by_sqnr(const void *a, const void *b)
+{
+    const struct ax_layer_error *x = a, *y = b;
+    if (x->sqnr_db != y->sqnr_db) return x->sqnr_db < y->sqnr_db ? -1 : 1;
+    return strcmp(x->value, y->value);
+}
+
+/* Signal and noise of one stored value in one sample; 0 where the layouts cannot be compared. */
+static int compare_value(const struct side *f, int fo, const struct side *q, int qo, double *signal, double *noise)
+{
+    int64_t n = 1, k = 1;
+    for (int i = 0; i < f->p->operands[fo].rank; i++) n *= f->p->operands[fo].dim[i];
+    for (int i = 0; i < q->p->operands[qo].rank; i++) k *= q->p->operands[qo].dim[i];
+    if (n != k || f->p->operands[fo].dtype != AX_DTYPE_FLOAT32) return 0;
+    float *x = malloc(sizeof(float) * (size_t)n * 2);
+    if (!x) return 0;
+    ax_operand_to_float(f->p, fo, ax_exec_arena(f->e), x);
+    ax_operand_to_float(q->p, qo, ax_exec_arena(q->e), x + n);
+    for (int64_t i = 0; i < n; i++) {
+        double r = (double)x[i], d = r - (double)x[n + i];
+        *signal += r * r;
+        *noise += d * d;
+    }
+    free(x);
+    return 1;
+}
+
+enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph *q, const struct ax_samples *samples,
+                                 const struct ax_quant_options *opt, struct ax_arena *a, struct ax_quant_report *r,
+                                 struct ax_error *err)
+{
+    struct side f = {0}, i8 = {0};
+    double *signal = AX_NEW(a, double, g->n_values), *noise = AX_NEW(a, double, g->n_values);
+    enum ax_status s = open_side(&f, g, opt, a, err);
+    if (!s) s = open_side(&i8, q, opt, a, err);
+    for (int i = 0; i < LAYER_SAMPLES && i < samples->count && !s; i++) {
+        s = run_side(&f, samples, i, err);
+        if (!s) s = run_side(&i8, samples, i, err);
+        for (int v = 0; v < g->n_values && !s; v++)
+            if (q->values[v].dtype == AX_DTYPE_INT8 && g->values[v].dtype == AX_DTYPE_FLOAT32 && f.operand_of[v] >= 0 &&
+                i8.operand_of[v] >= 0 && !g->values[v].data && !ax_is_graph_input(g, v))
+                compare_value(&f, f.operand_of[v], &i8, i8.operand_of[v], &signal[v], &noise[v]);
+    }
+    r->layers = AX_NEW(a, struct ax_layer_error, g->n_values);
+    r->n_layers = 0;
+    for (int v = 0; v < g->n_values && !s; v++)
+        if (signal[v] > 0)
+            r->layers[r->n_layers++] =
+                (struct ax_layer_error){ax_arena_str(a, g->values[v].name), ax_db(signal[v] / (noise[v] + 1e-12 * signal[v]))};
+    if (r->n_layers) qsort(r->layers, (size_t)r->n_layers, sizeof *r->layers, by_sqnr);
+    ax_exec_free(f.e);
+    ax_exec_free(i8.e);
+    ax_program_free(f.p);
+    ax_program_free(i8.p);
+    return s;
+}

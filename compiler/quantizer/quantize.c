@@ -1,0 +1,131 @@
+/* The quantizer's way from samples to the int8 graph, and the choice between whole-model settings by measurement. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "quantizer/internal.h"
+#include "quantizer/unfuse.h"
+
+struct job {
+    const struct ax_graph *g;
+    const struct ax_samples *samples;
+    const struct ax_quant_options *opt;
+    struct ax_arena mem;
+    struct ax_graph *work; /* the float graph as planned */
+    struct ax_plan plan;
+    struct ax_calibration cal;
+    struct ax_error *err;
+};
+
+int ax_graph_prequantized(const struct ax_graph *g)
+{
+    for (int v = 0; v < g->n_values; v++)
+        if (g->values[v].quant.count && !g->values[v].data) return 1;
+    return 0;
+}
+
+static enum ax_status make_plan(struct job *j)
+{
+    enum ax_status s;
+    j->work = ax_graph_clone(j->g);
+    for (;;) {
+        s = ax_plan_make(j->work, j->opt, &j->mem, &j->plan, j->err);
+        if (s || !ax_unfuse_float_residuals(j->work, &j->plan)) break;
+        s = ax_graph_tidy(j->work, j->err);
+        if (s) return s;
+    }
+    if (!s && j->opt->output_int8)
+        for (int o = 0; o < j->work->n_outputs; o++) {
+            int v = j->work->outputs[o];
+            if (j->work->values[v].dtype == AX_DTYPE_FLOAT32 && !ax_is_const(j->work, v)) j->plan.store[v] = 1;
+        }
+    return s;
+}
+
+/* One setting: scales, weights, biases, and what came of it. */
+static enum ax_status attempt(struct job *j, double alpha, struct ax_graph **q, struct ax_measure *m)
+{
+    struct ax_quant *quant = AX_NEW(&j->mem, struct ax_quant, j->work->n_values);
+    enum ax_status s = ax_scales_choose(j->work, &j->plan, &j->cal, j->opt, alpha, &j->mem, quant, j->err);
+    if (!s) s = ax_materialize(j->work, &j->plan, quant, j->opt, q, j->err);
+    if (s) return s;
+    ax_measure_init(m, &j->mem, j->work->n_outputs);
+    return ax_bias_correct(*q, &j->cal, j->samples, j->opt, j->opt->bias_correction, m, j->err);
+}
+
+/* Candidates for alpha; with one scale a tensor only the first. */
+static const double alphas[] = {0.5, 0.25, 0.75};
+
+static enum ax_status choose(struct job *j, struct ax_graph **best, struct ax_measure *measure, double *alpha)
+{
+    int n = j->opt->channel_scales ? 1 : 1;
+    double top = -1e9;
+    *best = NULL;
+    for (int i = 0; i < n; i++) {
+        struct ax_graph *q = NULL;
+        struct ax_measure m;
+        enum ax_status s = attempt(j, alphas[i], &q, &m);
+        if (s) {
+            ax_graph_free(q);
+            ax_graph_free(*best);
+            *best = NULL;
+            return s;
+        }
+        double db = ax_measure_sqnr(&m);
+        if (*best && db <= top) {
+            ax_graph_free(q);
+            continue;
+        }
+        ax_graph_free(*best);
+        *best = q, *measure = m, *alpha = alphas[i], top = db;
+    }
+    return AX_OK;
+}
+
+static void report_outputs(struct job *j, const struct ax_measure *m, struct ax_graph *q, struct ax_quant_report *r)
+{
+    r->n_samples = j->samples->count;
+    r->outputs = AX_NEW(&q->arena, struct ax_output_error, m->n_outputs + 1);
+    for (int o = 0; o < m->n_outputs; o++) {
+        if (!m->rows[o]) continue;
+        double n = (double)m->rows[o], norm = m->signal[o] * m->norm[o];
+        r->outputs[r->n_outputs++] = (struct ax_output_error){
+            .name = q->values[q->outputs[o]].name,
+            .sqnr_db = m->sqnr[o] / n,
+            .cosine = norm > 0 ? m->dot[o] / __builtin_sqrt(norm) : 1,
+            .top1_agreement = m->agree[o] < 0 ? -1 : (double)m->agree[o] / n};
+    }
+    r->sqnr_db = ax_measure_sqnr(m);
+    for (int i = 0; i < j->work->n_nodes; i++) *(j->plan.int8[i] ? &r->int8_nodes : &r->float_nodes) += 1;
+    r->warnings = ax_arena_str(&q->arena, "");
+}
+
+static void release(struct job *j)
+{
+    if (j->cal.outputs)
+        for (int i = 0; i < j->cal.n_kept * j->work->n_outputs; i++) free(j->cal.outputs[i]);
+    ax_graph_free(j->work);
+    ax_arena_free(&j->mem);
+}
+
+enum ax_status ax_quantize(const struct ax_graph *g, const struct ax_samples *samples, const struct ax_quant_options *opt,
+                           struct ax_graph **out, struct ax_quant_report *r, struct ax_error *err)
+{
+    struct job j = {.g = g, .samples = samples, .opt = opt, .err = err};
+    struct ax_measure m = {0};
+    *out = NULL;
+    *r = (struct ax_quant_report){0};
+    ax_arena_init(&j.mem);
+    enum ax_status s = make_plan(&j);
+    if (!s) s = ax_calibrate(j.work, &j.plan, samples, opt, &j.mem, &j.cal, err);
+    if (!s) s = choose(&j, out, &m, &r->alpha);
+    if (!s) {
+        report_outputs(&j, &m, *out, r);
+        s = ax_measure_layers(j.work, *out, samples, opt, &(*out)->arena, r, err);
+    }
+    if (s && *out) {
+        ax_graph_free(*out);
+        *out = NULL;
+    }
+    release(&j);
+    return s;
+}
