@@ -1,0 +1,181 @@
+#include "media/image.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/display.h>
+#include <libavutil/imgutils.h>
+#include <libswscale/swscale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LARGEST = 32768 };
+
+enum ax_status ax_image_new(int width, int height, int channels, struct ax_image *out, struct ax_error *err)
+{
+    *out = (struct ax_image){0};
+    if (width < 1 || height < 1 || width > LARGEST || height > LARGEST)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "a picture of %dx%d: each side must be 1..%d", width, height, LARGEST);
+    *out = (struct ax_image){width, height, channels, width * channels, malloc((size_t)width * (size_t)height * (size_t)channels)};
+    if (!out->data) return ax_fail(err, AX_NO_MEMORY, "no memory for a picture of %dx%d", width, height);
+    return AX_OK;
+}
+
+void ax_image_free(struct ax_image *im)
+{
+    free(im->data);
+    *im = (struct ax_image){0};
+}
+
+int ax_image_named(const char *path)
+{
+    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"};
+    size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (n > strlen(ends[i]) && !strcasecmp(path + n - strlen(ends[i]), ends[i])) return 1;
+    return 0;
+}
+
+/* -- decoding -- */
+
+struct decoder {
+    AVFormatContext *format;
+    AVCodecContext *codec;
+    AVPacket *packet;
+    AVFrame *frame;
+    int stream;
+};
+
+static enum ax_status bad(struct ax_error *err, const char *path, const char *what, int code)
+{
+    char text[AV_ERROR_MAX_STRING_SIZE] = "";
+    if (code < 0) av_strerror(code, text, sizeof text);
+    return ax_fail(err, AX_FORMAT, "%s: %s%s%s. Expected a picture (JPEG, PNG, BMP, WebP...)", path, what, *text ? ": " : "", text);
+}
+
+static enum ax_status open_decoder(struct decoder *d, const char *path, struct ax_error *err)
+{
+    const AVCodec *codec = NULL;
+    int r = avformat_open_input(&d->format, path, NULL, NULL);
+    if (r < 0) return bad(err, path, "cannot be opened", r);
+    if ((r = avformat_find_stream_info(d->format, NULL)) < 0) return bad(err, path, "holds no picture", r);
+    d->stream = av_find_best_stream(d->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+    if (d->stream < 0 || !codec) return bad(err, path, "holds no picture", d->stream);
+    d->codec = avcodec_alloc_context3(codec);
+    d->packet = av_packet_alloc();
+    d->frame = av_frame_alloc();
+    if (!d->codec || !d->packet || !d->frame) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to decode", path);
+    avcodec_parameters_to_context(d->codec, d->format->streams[d->stream]->codecpar);
+    d->codec->thread_count = 1;
+    d->codec->err_recognition = AV_EF_EXPLODE; /* a truncated file is an error, not a half-grey picture */
+    if ((r = avcodec_open2(d->codec, codec, NULL)) < 0) return bad(err, path, "cannot be decoded", r);
+    return AX_OK;
+}
+
+static enum ax_status first_frame(struct decoder *d, const char *path, struct ax_error *err)
+{
+    int r;
+    while ((r = av_read_frame(d->format, d->packet)) >= 0) {
+        int mine = d->packet->stream_index == d->stream;
+        if (mine) r = avcodec_send_packet(d->codec, d->packet);
+        av_packet_unref(d->packet);
+        if (r < 0) return bad(err, path, "is damaged", r);
+        if (mine && (r = avcodec_receive_frame(d->codec, d->frame)) >= 0) return AX_OK;
+        if (mine && r != AVERROR(EAGAIN)) return bad(err, path, "is damaged", r);
+    }
+    avcodec_send_packet(d->codec, NULL);
+    r = avcodec_receive_frame(d->codec, d->frame);
+    return r < 0 ? bad(err, path, "is empty or truncated", r) : AX_OK;
+}
+
+static void close_decoder(struct decoder *d)
+{
+    av_frame_free(&d->frame);
+    av_packet_free(&d->packet);
+    avcodec_free_context(&d->codec);
+    avformat_close_input(&d->format);
+}
+
+static enum ax_status to_rgb(const AVFrame *f, const char *path, struct ax_image *out, struct ax_error *err)
+{
+    enum ax_status s = ax_image_new(f->width, f->height, 3, out, err);
+    if (s) return ax_fail_in(err, "%s", path);
+    int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
+    struct SwsContext *sws = sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24, flags, NULL,
+                                            NULL, NULL);
+    uint8_t *planes[4] = {out->data};
+    int strides[4] = {out->stride};
+    if (sws) {
+        int full = f->color_range == AVCOL_RANGE_JPEG || f->format == AV_PIX_FMT_YUVJ420P || f->format == AV_PIX_FMT_YUVJ422P ||
+                   f->format == AV_PIX_FMT_YUVJ444P || f->format == AV_PIX_FMT_YUVJ440P;
+        const int *table = sws_getCoefficients(SWS_CS_ITU601);
+        sws_setColorspaceDetails(sws, table, full, table, 1, 0, 1 << 16, 1 << 16);
+        sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
+        sws_freeContext(sws);
+        return AX_OK;
+    }
+    ax_image_free(out);
+    return ax_fail(err, AX_UNSUPPORTED, "%s: its pixel format cannot be converted to RGB", path);
+}
+
+/* -- orientation -- */
+
+/* dst(x, y) = src(a(x, y)) for the eight ways of a camera, by quarter turns and a flip. */
+static enum ax_status reorient(struct ax_image *im, int quarter, int flip, struct ax_error *err)
+{
+    struct ax_image out;
+    int w = im->width, h = im->height, turned = quarter & 1;
+    enum ax_status s = ax_image_new(turned ? h : w, turned ? w : h, im->channels, &out, err);
+    if (s) return s;
+    for (int y = 0; y < out.height; y++)
+        for (int x = 0; x < out.width; x++) {
+            int u = flip ? out.width - 1 - x : x, sx = u, sy = y;
+            if (quarter == 1) sx = y, sy = h - 1 - u;
+            else if (quarter == 2) sx = w - 1 - u, sy = h - 1 - y;
+            else if (quarter == 3) sx = w - 1 - y, sy = u;
+            memcpy(out.data + y * out.stride + x * 3, im->data + sy * im->stride + sx * 3, 3);
+        }
+    ax_image_free(im);
+    *im = out;
+    return AX_OK;
+}
+
+/* The decoder reports EXIF orientation as a display matrix. */
+static enum ax_status apply_orientation(const AVFrame *f, struct ax_image *im, struct ax_error *err)
+{
+    const AVFrameSideData *d = av_frame_get_side_data(f, AV_FRAME_DATA_DISPLAYMATRIX);
+    if (!d) return AX_OK;
+    int32_t m[9];
+    memcpy(m, d->data, sizeof m);
+    int flip = (int64_t)m[0] * m[4] - (int64_t)m[1] * m[3] < 0;
+    if (flip) av_display_matrix_flip(m, 1, 0);
+    double turn = -av_display_rotation_get(m); /* clockwise degrees */
+    int quarter = isnan(turn) ? 0 : ((int)lround(turn / 90) % 4 + 4) % 4;
+    return quarter || flip ? reorient(im, quarter, flip, err) : AX_OK;
+}
+
+enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err)
+{
+    struct decoder d = {0};
+    *out = (struct ax_image){0};
+    av_log_set_level(AV_LOG_QUIET);
+    enum ax_status s = open_decoder(&d, path, err);
+    if (!s) s = first_frame(&d, path, err);
+    if (!s) s = to_rgb(d.frame, path, out, err);
+    if (!s) s = apply_orientation(d.frame, out, err);
+    close_decoder(&d);
+    return s;
+}
+
+enum ax_status ax_image_grey(const struct ax_image *rgb, struct ax_image *out, struct ax_error *err)
+{
+    enum ax_status s = ax_image_new(rgb->width, rgb->height, 1, out, err);
+    if (s) return s;
+    for (int y = 0; y < rgb->height; y++) {
+        const uint8_t *p = rgb->data + y * rgb->stride;
+        for (int x = 0; x < rgb->width; x++, p += 3)
+            out->data[y * out->stride + x] = (uint8_t)((19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16);
+    }
+    return AX_OK;
+}

@@ -1,0 +1,30 @@
+/* Pictures: decoding of files through FFmpeg's libraries, and the pixels that preprocessing works on. */
+#ifndef AX_MEDIA_IMAGE_H
+#define AX_MEDIA_IMAGE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* 8-bit samples, row-major, interleaved; stride in bytes. channels: 3 (RGB) or 1 (grey). */
+struct ax_image {
+    int width, height, channels, stride;
+    uint8_t *data; /* malloc'ed */
+};
+
+/* An empty image of that size; data is uninitialised. AX_NO_MEMORY, or AX_INVALID_ARGUMENT for sizes outside 1..32768. */
+enum ax_status ax_image_new(int width, int height, int channels, struct ax_image *out, struct ax_error *err);
+void ax_image_free(struct ax_image *im); /* a zeroed one is fine */
+
+/* Decodes the first picture of a file (JPEG, PNG, BMP, WebP and whatever else the decoders know) to RGB: grey is spread,
+ * palettes and CMYK are converted, 16-bit samples are rounded to 8, transparency is dropped, and the orientation that the
+ * camera wrote (EXIF) is applied. A truncated or foreign file is AX_FORMAT and names the file. */
+enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err);
+
+/* Whether the name ends like a picture's: .jpg .jpeg .png .bmp .webp .ppm .pgm .tif .tiff (case ignored). */
+int ax_image_named(const char *path);
+
+/* Grey by ITU-R BT.601 in 16-bit fixed point: (19595 R + 38470 G + 7471 B + 32768) >> 16, as PIL does. */
+enum ax_status ax_image_grey(const struct ax_image *rgb, struct ax_image *out, struct ax_error *err);
+
+#endif
