@@ -101,7 +101,7 @@ static enum ax_status to_rgb(const AVFrame *f, const char *path, struct ax_image
 {
     enum ax_status s = ax_image_new(f->width, f->height, 3, out, err);
     if (s) return ax_fail_in(err, "%s", path);
-    int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
+    int flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
     struct SwsContext *sws = sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24, flags, NULL,
                                             NULL, NULL);
     uint8_t *planes[4] = {out->data};
