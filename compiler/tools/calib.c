@@ -34,7 +34,7 @@ struct ax_calib {
     int *order;         /* which of them are used */
     int count;
     uint64_t seed;
-    const struct ax_modeljson *pipeline;
+    const struct ax_pipeline *pipeline;
     struct ax_hash128 hash;
     float low, high;               /* seen */
     float expect_low, expect_high; /* 0, 0: unknown */

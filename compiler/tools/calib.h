@@ -15,7 +15,7 @@ struct ax_calib_options {
     int n_paths;
     int count;     /* at most so many samples */
     uint64_t seed; /* which ones, where there are more; and the random numbers */
-    const struct ax_modeljson *pipeline; /* how pictures become inputs; also the range that arrays should lie in */
+    const struct ax_pipeline *pipeline; /* how pictures become inputs; also the range that arrays should lie in */
 };
 
 /* Graph inputs as the user knows them. The samples are read when asked for. */

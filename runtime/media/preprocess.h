@@ -1,0 +1,22 @@
+/* Preprocessing as model.json describes it: a decoded picture becomes the model's input tensor. */
+#ifndef AX_MEDIA_PREPROCESS_H
+#define AX_MEDIA_PREPROCESS_H
+
+#include "base/types.h"
+#include "files/modeljson.h"
+#include "media/image.h"
+
+/* Where a point of the model's input lies in the picture: picture = (model - offset) / scale, for x and y. */
+struct ax_fit {
+    double scale_x, scale_y, offset_x, offset_y;
+};
+
+/* Writes float32 into dst, [1, C, H, W] or [1, H, W, C] as `shape` says (a layout step, or the dimension that is 1 or 3).
+ * fit may be NULL. AX_SHAPE when the steps do not lead to the input's size or channels. */
+enum ax_status ax_preprocess(const struct ax_pipeline *p, const struct ax_image *im, const struct ax_shape *shape, float *dst,
+                             struct ax_fit *fit, struct ax_error *err);
+
+/* The range of numbers that pixels of 0..255 become. */
+void ax_preprocess_range(const struct ax_pipeline *p, float *low, float *high);
+
+#endif
