@@ -1,0 +1,156 @@
+/* Where model.json comes from. */
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "tools/job.h"
+
+/* Input as pictures are fed: width, height, channels; 0 when the input is no picture. */
+static int picture_input(const struct ax_graph *g, int64_t *w, int64_t *h, int64_t *c)
+{
+    if (g->n_inputs < 1) return 0;
+    const struct ax_shape *s = &g->values[g->inputs[0]].shape;
+    if (s->rank != 4) return 0;
+    int nchw = s->dim[1] == 1 || s->dim[1] == 3;
+    *c = nchw ? s->dim[1] : s->dim[3];
+    *h = nchw ? s->dim[2] : s->dim[1];
+    *w = nchw ? s->dim[3] : s->dim[2];
+    return *c == 1 || *c == 3;
+}
+
+/* One row of scores: a classifier, as far as one can tell. */
+static int is_classifier(const struct ax_graph *g)
+{
+    if (g->n_outputs != 1) return 0;
+    const struct ax_shape *s = &g->values[g->outputs[0]].shape;
+    int64_t n = ax_shape_count(s);
+    for (int i = 0; i < s->rank; i++)
+        if (s->dim[i] == n) return n >= 2;
+    return 0;
+}
+
+static void list(struct ax_json_writer *w, const char *key, const struct ax_list *l)
+{
+    if (!l->count) return;
+    ax_jw_array(w, key);
+    ax_jw_line(w);
+    for (int i = 0; i < l->count; i++) ax_jw_double(w, NULL, strtod(l->item[i], NULL));
+    ax_jw_end(w);
+}
+
+static void write_steps(struct ax_compile_job *j, struct ax_json_writer *w)
+{
+    int64_t width, height, channels;
+    const struct ax_compile_settings *set = j->set;
+    ax_jw_array(w, "preprocessing");
+    if (picture_input(j->source, &width, &height, &channels)) {
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "type", "resize");
+        ax_jw_int(w, "width", width);
+        ax_jw_int(w, "height", height);
+        ax_jw_text(w, "mode", set->resize);
+        ax_jw_end(w);
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "type", "color");
+        ax_jw_text(w, "order", set->color ? set->color : channels == 1 ? "gray" : "rgb");
+        ax_jw_end(w);
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "type", "normalize");
+        ax_jw_double(w, "scale", set->scale);
+        list(w, "mean", &set->mean);
+        list(w, "std", &set->std);
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
+    ax_jw_array(w, "postprocessing");
+    if (is_classifier(j->source)) {
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "type", "classification");
+        if (set->labels) ax_jw_text(w, "labels", set->labels);
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
+}
+
+static enum ax_status made_up(struct ax_compile_job *j, struct ax_error *err)
+{
+    struct ax_json_writer *w = ax_jw_new();
+    ax_jw_object(w, NULL);
+    ax_jw_text(w, "name", j->name);
+    ax_jw_text(w, "model", "model.axmodel");
+    write_steps(j, w);
+    ax_jw_end(w);
+    char *text = ax_jw_finish(w);
+    enum ax_status s = ax_pipeline_parse(text, strlen(text), "the options", &j->pipeline, err);
+    free(text);
+    j->pipeline_assumed = !j->preprocessing_given;
+    return s;
+}
+
+enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
+{
+    const char *own = ax_path_join(&j->mem, j->dir, "model.json");
+    char *dir = ax_path_dir(&j->mem, j->path), *stem = ax_path_stem(&j->mem, j->path);
+    const char *beside = ax_path_join(&j->mem, dir, ax_arena_printf(&j->mem, "%s.json", stem));
+    if (j->set->pipeline) return ax_pipeline_read(j->set->pipeline, &j->pipeline, err);
+    if (!j->preprocessing_given && ax_file_exists(own)) return ax_pipeline_read(own, &j->pipeline, err);
+    if (!j->preprocessing_given && ax_file_exists(beside)) return ax_pipeline_read(beside, &j->pipeline, err);
+    return made_up(j, err);
+}
+
+/* "../../a/b.onnx": from folder `dir` to `path`, both made absolute; the absolute path when one cannot be resolved. */
+static const char *relative(struct ax_arena *mem, const char *dir, const char *path)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    if (!realpath(dir, from) || !realpath(path, to)) return path;
+    size_t same = 0, i = 0;
+    for (; from[i] && from[i] == to[i]; i++)
+        if (from[i] == '/') same = i;
+    if (!from[i] && to[i] == '/') same = i;
+    const char *out = to + same + 1;
+    if (from[same]) /* a step up for each folder that is left */
+        for (const char *p = from + same; *p; p++)
+            if (*p == '/' && p[1]) out = ax_arena_printf(mem, "../%s", out);
+    return out == to + same + 1 ? ax_arena_str(mem, out) : out;
+}
+
+static enum ax_status inline_labels(struct ax_compile_job *j, struct ax_param *p, struct ax_error *err)
+{
+    uint8_t *data;
+    size_t bytes;
+    const char *path = ax_path_join(&j->mem, j->pipeline.dir, p->text);
+    enum ax_status s = ax_file_read(path, 16 << 20, &data, &bytes, err);
+    if (s) return s;
+    int n = 0;
+    const char **lines = AX_NEW(&j->mem, const char *, bytes + 1);
+    char *text = ax_arena_strn(&j->mem, (char *)data, bytes);
+    for (char *line = strtok(text, "\r\n"); line; line = strtok(NULL, "\r\n")) lines[n++] = line;
+    free(data);
+    p->text = NULL;
+    p->texts = lines;
+    p->count = n;
+    return AX_OK;
+}
+
+enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err)
+{
+    struct ax_pipeline *p = &j->pipeline;
+    for (int i = 0; i < p->n_after; i++) {
+        const struct ax_param_row *row = ax_pipe_row(p->after[i].kind)->params;
+        for (int k = 0; row[k].name; k++) {
+            struct ax_param *param = &p->after[i].params[k];
+            if (row[k].kind != AX_PARAM_LABELS || !param->given || !param->text) continue;
+            enum ax_status s = inline_labels(j, param, err);
+            if (s) return s;
+        }
+    }
+    p->name = j->name;
+    p->model = "model.axmodel";
+    p->source = relative(&j->mem, j->dir, j->path);
+    char *made = ax_pipeline_text(p);
+    *text = ax_arena_str(&j->mem, made);
+    free(made);
+    return AX_OK;
+}

@@ -1,0 +1,69 @@
+/* One run of axcompile: what the user asked for and what came of it. */
+#ifndef AX_TOOLS_JOB_H
+#define AX_TOOLS_JOB_H
+
+#include "base/options.h"
+#include "files/manifest.h"
+#include "files/modeljson.h"
+#include "quantizer/quantizer.h"
+#include "tools/calib.h"
+
+struct ax_compile_settings {
+    /* input */
+    struct ax_list input_shapes, until;
+    int64_t batch;
+    bool no_check;
+    /* calibration and quantization */
+    struct ax_list calib;
+    int64_t calib_count, calib_seed;
+    const char *precision, *range, *output_type;
+    double percentile, min_sqnr;
+    struct ax_list float_nodes;
+    bool no_channel_scales, no_bias_correction;
+    /* preprocessing */
+    const char *pipeline, *color, *resize, *labels;
+    struct ax_list mean, std;
+    double scale;
+    /* output */
+    const char *output, *name;
+    bool compress, force, json, show_operations;
+    /* for developers */
+    const char *print_after, *stop_after;
+    bool timings, verify;
+    int64_t threads;
+};
+
+struct ax_compile_job {
+    const char *path; /* the .onnx */
+    const char *name, *dir;
+    const struct ax_compile_settings *set;
+    bool min_sqnr_given, preprocessing_given;
+    struct ax_arena mem;
+    struct ax_pipeline pipeline;
+    bool pipeline_assumed; /* nobody said how pictures become inputs */
+    struct ax_calib *calib;
+    struct ax_graph *source; /* as imported and through the passes */
+    struct ax_graph *graph;  /* as lowered: source, or the int8 graph */
+    struct ax_program *program;
+    struct ax_quant_report report;
+    bool measured; /* report is filled */
+    char key[AX_HASH_TEXT], source_hash[AX_HASH_TEXT];
+    double seconds;
+};
+
+/* descriptor.c: the pipeline descriptor, from --pipeline, from the artifact's own (perhaps edited) model.json, from the .json
+ * beside the model, or from the options and the model's input. */
+enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err);
+/* Its text for the artifact: labels inside, paths relative to the artifact's folder. In j->mem. */
+enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err);
+
+/* artifact.c: the key of inputs and options, whether an artifact of that key stands there, and writing it. */
+enum ax_status ax_job_key(struct ax_compile_job *j, struct ax_error *err);
+bool ax_job_up_to_date(struct ax_compile_job *j);
+enum ax_status ax_job_write(struct ax_compile_job *j, struct ax_error *err);
+void ax_job_manifest(struct ax_compile_job *j, struct ax_manifest *m);
+
+/* report.c: what the compile came to, for people. In j->mem. */
+char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool operations);
+
+#endif
