@@ -35,7 +35,7 @@ static int convert(struct maker *m, enum ax_op op, int v, const struct ax_quant 
     struct ax_graph *q = m->q;
     int64_t n = quant->count;
     struct ax_shape vec = {.rank = n > 1 ? 1 : 0, .dim = {n}}, shape = q->values[v].shape;
-    int8_t zero[n];
+    int8_t *zero = AX_NEW(&q->arena, int8_t, n);
     for (int64_t i = 0; i < n; i++) zero[i] = (int8_t)quant->zero_point[i];
     const char *base = ax_arena_str(&q->arena, q->values[v].name);
     int in[3] = {v, ax_graph_const(q, ax_arena_printf(&q->arena, "%s/scale", base), AX_DTYPE_FLOAT32, &vec, quant->scale),
@@ -180,9 +180,9 @@ static void place_output(struct maker *m, int o)
     int v = m->g->outputs[o];
     int to = m->opt->output_int8 && m->int8_of[v] != AX_NONE ? m->int8_of[v] : m->float_of[v];
     if (to == v) return;
-    const char *name = q->values[v].name;
-    q->values[v].name = ax_arena_printf(&q->arena, "%s/inner", name);
-    q->values[to].name = name;
+    const char *name = ax_arena_str(&q->arena, q->values[v].name);
+    ax_value_rename(q, v, ax_arena_printf(&q->arena, "%s/inner", name));
+    ax_value_rename(q, to, name);
     q->outputs[o] = to;
 }
 

@@ -10,6 +10,7 @@ enum { PRECISION = 22 }; /* fractional bits of a coefficient: 32 less 8 of a sam
 struct taps {
     int *first, *count;
     int32_t *coefficient;
+    double *weight; /* of one output, while the table is made */
     int most;
 };
 
@@ -61,6 +62,7 @@ static void taps_free(struct taps *t)
     free(t->first);
     free(t->count);
     free(t->coefficient);
+    free(t->weight);
 }
 
 static int taps_alloc(struct taps *t, int out)
@@ -68,7 +70,8 @@ static int taps_alloc(struct taps *t, int out)
     t->first = calloc((size_t)out, sizeof *t->first);
     t->count = calloc((size_t)out, sizeof *t->count);
     t->coefficient = calloc((size_t)out * (size_t)t->most, sizeof *t->coefficient);
-    return t->first && t->count && t->coefficient;
+    t->weight = calloc((size_t)t->most, sizeof *t->weight);
+    return t->first && t->count && t->coefficient && t->weight;
 }
 
 /* Fixed-point coefficients of output i that sum to one; taps beyond the edge count for the edge pixel. */
@@ -79,9 +82,9 @@ static void fill(struct taps *t, int i, double centre, double scale, double reac
         from = from < 0 ? 0 : from;
         to = to > in ? in : to;
     }
-    double w[t->most], sum = 0;
+    double *w = t->weight, sum = 0;
     int first = from < 0 ? 0 : from > in - 1 ? in - 1 : from, n = 0;
-    memset(w, 0, sizeof w);
+    memset(w, 0, sizeof *w * (size_t)t->most);
     for (int k = from; k < to || !n; k++) {
         int at = k < 0 ? 0 : k > in - 1 ? in - 1 : k;
         double v = weight(f, (k + 0.5 - centre) / scale, antialias);
