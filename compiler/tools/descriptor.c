@@ -109,11 +109,11 @@ static const char *relative(struct ax_arena *mem, const char *dir, const char *p
     for (; from[i] && from[i] == to[i]; i++)
         if (from[i] == '/') same = i;
     if (!from[i] && to[i] == '/') same = i;
-    const char *out = to + same + 1;
+    const char *out = ax_arena_str(mem, to + same + 1);
     if (from[same]) /* a step up for each folder that is left */
         for (const char *p = from + same; *p; p++)
             if (*p == '/' && p[1]) out = ax_arena_printf(mem, "../%s", out);
-    return out == to + same + 1 ? ax_arena_str(mem, out) : out;
+    return out;
 }
 
 static enum ax_status inline_labels(struct ax_compile_job *j, struct ax_param *p, struct ax_error *err)

@@ -32,11 +32,11 @@ DESCRIPTOR = {
     'model': 'digits.onnx',
     'preprocessing': [
         {'type': 'resize', 'width': SIZE, 'height': SIZE, 'letterbox': False, 'interpolation': 'bilinear'},
-        {'type': 'color', 'order': 'RGB'},
+        {'type': 'color', 'order': 'rgb'},
         NORMALIZE,
     ],
     'postprocessing': [
-        {'type': 'classification', 'top_k': 3, 'softmax': True, 'labels': 'labels.txt'},
+        {'type': 'classification', 'top_k': 3, 'softmax': 'yes', 'labels': 'labels.txt'},
     ],
 }
 

@@ -37,7 +37,7 @@ DESCRIPTOR = {
     'model': 'shapes.onnx',
     'preprocessing': [
         {'type': 'resize', 'width': SIZE, 'height': SIZE, 'letterbox': True, 'interpolation': 'bilinear'},
-        {'type': 'color', 'order': 'RGB'},
+        {'type': 'color', 'order': 'rgb'},
         NORMALIZE,
     ],
     'postprocessing': [
