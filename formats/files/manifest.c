@@ -73,10 +73,22 @@ static void add_tensors(struct ax_manifest *m, const struct ax_graph *g, struct 
     }
 }
 
+/* Constants that some node reads. */
 static void count_parameters(struct ax_manifest *m, const struct ax_graph *g)
 {
+    struct ax_uses u = ax_graph_uses(g);
     for (int v = 0; v < g->n_values; v++)
-        if (g->values[v].data && g->values[v].dtype != AX_DTYPE_INT64) m->parameters += ax_shape_count(&g->values[v].shape);
+        if (g->values[v].data && g->values[v].dtype != AX_DTYPE_INT64 && ax_use_count(&u, v))
+            m->parameters += ax_shape_count(&g->values[v].shape);
+    ax_uses_free(&u);
+}
+
+/* A node computes in the type of what it reads; a layer that reads int8 and writes float32 from its accumulators is int8. */
+static const char *precision_of(const struct ax_graph *g, const struct ax_node *n)
+{
+    int out = ax_out(n, 0), in = ax_in(n, 0);
+    if (in != AX_NONE && n->op != AX_OP_DEQUANTIZE_LINEAR && g->values[in].dtype == AX_DTYPE_INT8) return "int8";
+    return out == AX_NONE ? "none" : ax_dtype_text(g->values[out].dtype);
 }
 
 void ax_manifest_add_graph(struct ax_manifest *m, const struct ax_graph *g, struct ax_arena *mem)
@@ -90,11 +102,10 @@ void ax_manifest_add_graph(struct ax_manifest *m, const struct ax_graph *g, stru
     for (int i = 0; i < g->n_nodes; i++) {
         const struct ax_node *n = &g->nodes[i];
         if (n->op == AX_OP_NONE) continue;
-        int out = ax_out(n, 0);
         m->operations[m->n_operations++] = (struct ax_manifest_op){
             .name = n->name,
             .op = ax_op_name(n->op),
-            .precision = out == AX_NONE ? "none" : ax_dtype_text(g->values[out].dtype),
+            .precision = precision_of(g, n),
             .reason = n->why_float,
             .sqnr = (double)NAN,
         };
