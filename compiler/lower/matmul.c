@@ -74,7 +74,8 @@ enum ax_status low_weighted_rows(struct low *L, const struct ax_node *n, struct 
                                         .groups = 1,
                                         .act = d->act.act,
                                         .alpha = d->act.alpha,
-                                        .beta = d->act.beta};
+                                        .beta = d->act.beta,
+                                        .weights = trans_b ? AX_WEIGHTS_N_K : AX_WEIGHTS_K_N};
     if (d->residual != AX_NONE)
         d->params.residual = strcmp(ax_node_string(n, "residual", "pre"), "post") ? AX_RESIDUAL_PRE : AX_RESIDUAL_POST;
     return AX_OK;

@@ -20,7 +20,14 @@ struct ax_conv_params {
     int32_t residual; /* enum ax_residual */
     int32_t linear;   /* int8 output only: see "Epilogue" */
     int32_t out_pad_h, out_pad_w; /* ConvTranspose's output_padding */
-    int32_t reserved[3];
+    int32_t weights;              /* enum ax_weights_order: how the graph holds what is packed here */
+    int32_t reserved[2];
+};
+
+enum ax_weights_order {
+    AX_WEIGHTS_CONV, /* [M, C/group, kernel...]; ConvTranspose [C, M/group, kernel...] */
+    AX_WEIGHTS_K_N,  /* MatMul's [..., K, N] */
+    AX_WEIGHTS_N_K,  /* Gemm's with transB */
 };
 
 struct ax_pool_params {

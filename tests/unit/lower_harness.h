@@ -16,6 +16,7 @@
 #include "exec/exec.h"
 #include "graph/graph.h"
 #include "lower/lower.h"
+#include "lower/unpack.h"
 
 #define SHAPE(...) ax_shape_make((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 #define IN(...) (int[]){__VA_ARGS__}, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int))
@@ -98,6 +99,20 @@ static inline void lh_infer(struct ax_graph *g)
 
 /* -- running -- */
 
+/* Weights of products must come back from where they are packed. */
+static inline void lh_check_packed(const struct ax_graph *g, const struct ax_program *p)
+{
+    struct ax_error err;
+    int *packed = calloc((size_t)g->n_values + 1, sizeof *packed);
+    lh_ok(ax_lower_packed(g, p, packed, &err), &err);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct ax_node *n = &g->nodes[i];
+        bool weighted = n->op == AX_OP_CONV || n->op == AX_OP_CONV_TRANSPOSE || n->op == AX_OP_MATMUL;
+        if (weighted && ax_is_const(g, n->inputs[1])) assert_true(packed[n->inputs[1]] >= 0);
+    }
+    free(packed);
+}
+
 static int lh_float_steps; /* boundaries between int8 and float in the program lowered last */
 
 struct lh_tensors {
@@ -133,6 +148,7 @@ static inline struct lh_tensors lh_run_once(const struct ax_graph *g, const stru
     struct ax_exec_options eo = {.threads = threads, .cpu_mask = cpu};
     lh_ok(ax_lower(g, &opt, &p, NULL, &err), &err);
     lh_ok(ax_program_check(p, &err), &err);
+    lh_check_packed(g, p);
     lh_ok(ax_exec_new(p, &eo, &e, &err), &err);
     lh_float_steps = 0;
     for (int i = 0; i < p->n_steps; i++)
