@@ -51,6 +51,13 @@ int length(const V *v)
     return v ? static_cast<int>(v->size()) : 0;
 }
 
+// The verifier lets vectors of 8-byte elements begin at odd multiples of 4.
+template <class V>
+bool aligned(const V *v)
+{
+    return !v || reinterpret_cast<uintptr_t>(v->Data()) % 8 == 0;
+}
+
 const char *text(const fb::String *s)
 {
     return s ? s->c_str() : "";
@@ -75,7 +82,7 @@ enum ax_status copy_indices(reader *r, const fb::Vector<int32_t> *v, int limit, 
 bool read_dims(const fb::Vector<int64_t> *v, int *rank, int64_t *dim, int64_t least)
 {
     int n = length(v);
-    if (n > AX_MAX_RANK) return false;
+    if (n > AX_MAX_RANK || !aligned(v)) return false;
     *rank = n;
     for (int i = 0; i < n; i++) {
         dim[i] = v->Get(static_cast<fb::uoffset_t>(i));
@@ -102,7 +109,7 @@ bool read_quant(const af::Quant *q, int rank, const int64_t *dim, struct ax_quan
 enum ax_status read_planes(reader *r, const fb::Vector<const af::Plane *> *v, struct ax_operand *o, int index)
 {
     o->n_planes = length(v);
-    if (!spend(r, sizeof(struct ax_plane) * static_cast<size_t>(o->n_planes)))
+    if (!aligned(v) || !spend(r, sizeof(struct ax_plane) * static_cast<size_t>(o->n_planes)))
         return bad(r, "operand", index, "more planes than the file has room for");
     o->planes = AX_NEW(r->mem, struct ax_plane, o->n_planes);
     for (int i = 0; i < o->n_planes; i++) {
@@ -276,7 +283,7 @@ enum ax_status read_attr(reader *r, const af::Attr *a, struct ax_graph *g, int n
     int n = length(a->ints()), m = length(a->floats());
     size_t cost = a->name()->size() + sizeof(int64_t) * static_cast<size_t>(n) + sizeof(float) * static_cast<size_t>(m) +
                   (a->text() ? a->text()->size() : 0);
-    if (!spend(r, cost)) return bad(r, "node", node, "more attributes than the file has room for");
+    if (!aligned(a->ints()) || !spend(r, cost)) return bad(r, "node", node, "more attributes than the file has room for");
     switch (a->type()) {
     case AX_ATTR_INT:
         if (n != 1) return bad(r, "node", node, "an int attribute has no value");
