@@ -166,6 +166,8 @@ int low_like(struct low *L, int op); /* a new plain operand of the same type and
 /* -- constants (const.c) -- */
 
 int64_t low_consts_add(struct low_consts *c, const void *data, int64_t bytes, bool own); /* offset; -1: no memory */
+/* The section, zeros behind it; the caller's to free. NULL: no memory. */
+uint8_t *low_consts_take(struct low_consts *c);
 void low_consts_free(struct low_consts *c);
 
 /* -- constants of the graph as numbers -- */

@@ -25,7 +25,6 @@ static bool grow_data(struct low_consts *c, int64_t need)
     void *p;
     if (posix_memalign(&p, 64, (size_t)cap)) return false;
     if (c->used) memcpy(p, c->data, (size_t)c->used);
-    memset((uint8_t *)p + c->used, 0, (size_t)(cap - c->used));
     free(c->data);
     c->data = p;
     c->cap = cap;
@@ -68,15 +67,25 @@ int64_t low_consts_add(struct low_consts *c, const void *data, int64_t bytes, bo
         slot = find_slot(c, hash, data, bytes);
         if (slot->bytes >= 0) return slot->offset;
     }
-    int64_t offset = c->used;
-    if (!grow_data(c, offset + (bytes + 63) / 64 * 64 + AX_SLACK)) return -1;
+    int64_t offset = c->used, end = offset + (bytes + 63) / 64 * 64;
+    if (!grow_data(c, end + AX_SLACK)) return -1;
     if (bytes) memcpy(c->data + offset, data, (size_t)bytes);
-    c->used = offset + (bytes + 63) / 64 * 64;
+    memset(c->data + offset + bytes, 0, (size_t)(end + AX_SLACK - offset - bytes));
+    c->used = end;
     if (slot) {
         *slot = (struct low_const_slot){hash, offset, bytes};
         c->n_used++;
     }
     return offset;
+}
+
+uint8_t *low_consts_take(struct low_consts *c)
+{
+    if (!grow_data(c, c->used + AX_SLACK)) return NULL;
+    if (!c->used) memset(c->data, 0, AX_SLACK);
+    uint8_t *data = c->data;
+    c->data = NULL;
+    return data;
 }
 
 void low_consts_free(struct low_consts *c)

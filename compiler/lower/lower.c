@@ -215,15 +215,9 @@ static void take_over(struct low *L)
 
 static enum ax_status take_consts(struct low *L)
 {
-    size_t bytes = (size_t)L->consts.used;
-    void *data;
-    if (posix_memalign(&data, 64, bytes + AX_SLACK))
-        return low_fail(L, AX_NO_MEMORY, "no memory for %zu bytes of constants", bytes);
-    if (bytes) memcpy(data, L->consts.data, bytes);
-    memset((uint8_t *)data + bytes, 0, AX_SLACK);
-    L->p->const_data = data;
-    L->p->const_bytes = (int64_t)bytes;
-    return AX_OK;
+    L->p->const_bytes = L->consts.used;
+    L->p->const_data = low_consts_take(&L->consts);
+    return L->p->const_data ? AX_OK : low_fail(L, AX_NO_MEMORY, "no memory for constants");
 }
 
 /* -- all of it -- */

@@ -1,33 +1,49 @@
 /* Packing is a renumbering: each element of the graph's weights has one place in the packed ones. */
 #include "lower/pack.h"
 
-/* Both directions walk the same numbering; the order of arguments of the copy is all that differs. */
-#define FOR_WEIGHTS(w)                                                                                                         \
-    for (int g = 0; g < (w)->groups; g++)                                                                                      \
-        for (int n = 0; n < (w)->n; n++)                                                                                       \
-            for (int c = 0; c < (w)->c; c++)                                                                                   \
-                for (int y = 0; y < (w)->kh; y++)                                                                              \
-                    for (int x = 0; x < (w)->kw; x++)
+/* Both directions walk the same numbering; inlined with a constant direction, so that nothing is left of the choice. */
+enum direction { PACK, UNPACK };
+
+#define MOVE(plain, packed)                                                                                                    \
+    do {                                                                                                                       \
+        if (way == PACK)                                                                                                       \
+            (packed) = (plain);                                                                                                \
+        else                                                                                                                   \
+            (plain) = (packed);                                                                                                \
+    } while (0)
+
+static inline int lanes_of(const struct ax_weights *w, int block)
+{
+    return w->n - block * 16 < 16 ? w->n - block * 16 : 16;
+}
 
 int64_t ax_packed_f32_count(const struct ax_weights *w)
 {
     return (int64_t)w->groups * ax_round_up(w->n, 16) * w->c * w->kh * w->kw;
 }
 
-static int64_t f32_place(const struct ax_weights *w, int g, int n, int c, int y, int x)
+static inline __attribute__((always_inline)) void f32_each(const struct ax_weights *w, float *plain, float *packed,
+                                                           enum direction way)
 {
-    int64_t k = (int64_t)w->kh * w->kw * w->c, blocks = (w->n + 15) / 16;
-    return ((g * blocks + n / 16) * k + ((int64_t)y * w->kw + x) * w->c + c) * 16 + n % 16;
+    for (int g = 0; g < w->groups; g++)
+        for (int block = 0; block * 16 < w->n; block++) {
+            float *from = plain + ax_weights_at(w, g, block * 16, 0, 0, 0);
+            int lanes = lanes_of(w, block);
+            for (int y = 0; y < w->kh; y++)
+                for (int x = 0; x < w->kw; x++)
+                    for (int c = 0; c < w->c; c++, packed += 16)
+                        for (int j = 0; j < lanes; j++) MOVE(from[y * w->sy + x * w->sx + c * w->sc + j * w->sn], packed[j]);
+        }
 }
 
 void ax_pack_f32(const struct ax_weights *w, const float *from, float *to)
 {
-    FOR_WEIGHTS(w) to[f32_place(w, g, n, c, y, x)] = from[ax_weights_at(w, g, n, c, y, x)];
+    f32_each(w, (float *)(uintptr_t)from, to, PACK);
 }
 
 void ax_unpack_f32(const struct ax_weights *w, const float *from, float *to)
 {
-    FOR_WEIGHTS(w) to[ax_weights_at(w, g, n, c, y, x)] = from[f32_place(w, g, n, c, y, x)];
+    f32_each(w, to, (float *)(uintptr_t)from, UNPACK);
 }
 
 static int64_t group_k(const struct ax_weights *w, const struct ax_run *runs, int n_runs)
@@ -44,69 +60,65 @@ int64_t ax_packed_s8_bytes(const struct ax_weights *w, const struct ax_run *runs
     return bytes;
 }
 
-typedef void s8_copy(int8_t *plain, int8_t *packed);
-static void s8_in(int8_t *plain, int8_t *packed)
+/* One run of one block of 16 outputs; c0: the run's first channel within the group. Returns the K that it fills. */
+static inline __attribute__((always_inline)) int64_t s8_run(const struct ax_weights *w, int lanes, int c0, int channels,
+                                                            int8_t *plain, int8_t *packed, enum direction way)
 {
-    *packed = *plain;
-}
-static void s8_out(int8_t *plain, int8_t *packed)
-{
-    *plain = *packed;
-}
-
-static void s8_run(const struct ax_weights *w, int g, int n, int c0, int channels, int8_t *plain, int8_t *block, int64_t k,
-                   s8_copy *copy)
-{
+    int padded = ax_round_up(channels, 4);
     for (int y = 0; y < w->kh; y++)
-        for (int x = 0; x < w->kw; x++, k += ax_round_up(channels, 4))
-            for (int c = 0; c < channels; c++)
-                copy(plain + ax_weights_at(w, g, n, c0 + c, y, x), block + (k + c) / 4 * 64 + n % 16 * 4 + (k + c) % 4);
+        for (int x = 0; x < w->kw; x++, packed += padded * 16)
+            for (int c = 0; c < channels; c++) {
+                int8_t *from = plain + y * w->sy + x * w->sx + (c0 + c) * w->sc, *to = packed + c / 4 * 64 + c % 4;
+                for (int j = 0; j < lanes; j++) MOVE(from[j * w->sn], to[j * 4]);
+            }
+    return (int64_t)w->kh * w->kw * padded;
 }
 
-static void s8_each(const struct ax_weights *w, const struct ax_run *runs, int n_runs, int8_t *plain, int8_t *packed,
-                    s8_copy *copy)
+static inline __attribute__((always_inline)) void s8_each(const struct ax_weights *w, const struct ax_run *runs, int n_runs,
+                                                          int8_t *plain, int8_t *packed, enum direction way)
 {
-    for (int g = 0; g < w->groups; g++, runs += n_runs) {
-        int64_t k_all = group_k(w, runs, n_runs);
-        for (int n = 0; n < w->n; n++) {
-            int64_t k = 0;
-            for (int r = 0, c = 0; r < n_runs; c += runs[r++].channels) {
-                s8_run(w, g, n, c, runs[r].channels, plain, packed + n / 16 * k_all * 16, k, copy);
-                k += (int64_t)w->kh * w->kw * ax_round_up(runs[r].channels, 4);
-            }
-        }
-        packed += ax_round_up(w->n, 16) * k_all;
-    }
+    for (int g = 0; g < w->groups; g++, runs += n_runs)
+        for (int block = 0; block * 16 < w->n; block++)
+            for (int r = 0, c = 0; r < n_runs; c += runs[r++].channels)
+                packed += 16 * s8_run(w, lanes_of(w, block), c, runs[r].channels,
+                                      plain + ax_weights_at(w, g, block * 16, 0, 0, 0), packed, way);
 }
 
 void ax_pack_s8(const struct ax_weights *w, const struct ax_run *runs, int n_runs, const int8_t *from, int8_t *to)
 {
-    s8_each(w, runs, n_runs, (int8_t *)from, to, s8_in);
+    s8_each(w, runs, n_runs, (int8_t *)(uintptr_t)from, to, PACK);
 }
 
 void ax_unpack_s8(const struct ax_weights *w, const struct ax_run *runs, int n_runs, const int8_t *from, int8_t *to)
 {
-    s8_each(w, runs, n_runs, to, (int8_t *)from, s8_out);
+    s8_each(w, runs, n_runs, to, (int8_t *)(uintptr_t)from, UNPACK);
 }
+
+/* -- depthwise: channels side by side for every tap -- */
+
+#define FOR_TAPS(w)                                                                                                            \
+    for (int g = 0; g < (w)->groups; g++)                                                                                      \
+        for (int y = 0; y < (w)->kh; y++)                                                                                      \
+            for (int x = 0; x < (w)->kw; x++)
 
 void ax_pack_dw_f32(const struct ax_weights *w, const float *from, float *to)
 {
-    FOR_WEIGHTS(w) to[((int64_t)y * w->kw + x) * w->groups + g] = from[ax_weights_at(w, g, n, c, y, x)];
+    FOR_TAPS(w) to[((int64_t)y * w->kw + x) * w->groups + g] = from[ax_weights_at(w, g, 0, 0, y, x)];
 }
 
 void ax_unpack_dw_f32(const struct ax_weights *w, const float *from, float *to)
 {
-    FOR_WEIGHTS(w) to[ax_weights_at(w, g, n, c, y, x)] = from[((int64_t)y * w->kw + x) * w->groups + g];
+    FOR_TAPS(w) to[ax_weights_at(w, g, 0, 0, y, x)] = from[((int64_t)y * w->kw + x) * w->groups + g];
 }
 
 void ax_pack_dw_s8(const struct ax_weights *w, const int8_t *from, int8_t *to)
 {
     int64_t p = ax_round_up(w->groups, 16);
-    FOR_WEIGHTS(w) to[((int64_t)y * w->kw + x) * p + g] = from[ax_weights_at(w, g, n, c, y, x)];
+    FOR_TAPS(w) to[((int64_t)y * w->kw + x) * p + g] = from[ax_weights_at(w, g, 0, 0, y, x)];
 }
 
 void ax_unpack_dw_s8(const struct ax_weights *w, const int8_t *from, int8_t *to)
 {
     int64_t p = ax_round_up(w->groups, 16);
-    FOR_WEIGHTS(w) to[ax_weights_at(w, g, n, c, y, x)] = from[((int64_t)y * w->kw + x) * p + g];
+    FOR_TAPS(w) to[ax_weights_at(w, g, 0, 0, y, x)] = from[((int64_t)y * w->kw + x) * p + g];
 }
