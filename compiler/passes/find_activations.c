@@ -1,5 +1,5 @@
 /* Activation functions spelled out as formulas get their names back, in whatever order the factors were multiplied:
- *   x sigmoid(x)                                          SiLU
+ *   x sigmoid(x), x sigmoid(a x)                          SiLU
  *   x clip(x + 3, 0, 6) / 6, x hardsigmoid(x)             HardSwish
  *   clip(x + 3, 0, 6) / 6                                 HardSigmoid(1/6, 1/2)
  *   x (1 + erf(x / sqrt 2)) / 2                           Gelu
@@ -133,6 +133,28 @@ static int sigmoid(const struct ax_graph *g, int v)
     return argument(g, v, AX_OP_SIGMOID);
 }
 
+static int sigmoid_of_scaled(const struct ax_graph *g, int v)
+{
+    double a;
+    int x, u = argument(g, v, AX_OP_SIGMOID), mul = u == AX_NONE ? AX_NONE : pass_maker(g, u, AX_OP_MUL);
+    return mul != AX_NONE && pass_with_scalar(g, mul, &x, &a) ? x : AX_NONE;
+}
+
+/* Parameters of the function that the formula at `special` amounts to. */
+static void set_parameters(struct ax_graph *g, int node, int special)
+{
+    double a;
+    int x, sigmoid_node = pass_maker(g, special, AX_OP_SIGMOID);
+    if (g->nodes[node].op == AX_OP_HARD_SIGMOID) {
+        ax_node_set_float(g, node, "alpha", (float)(1.0 / 6));
+        ax_node_set_float(g, node, "beta", 0.5f);
+    } else if (g->nodes[node].op == AX_OP_SILU && sigmoid_node != AX_NONE &&
+               g->nodes[sigmoid_node].inputs[0] != g->nodes[node].inputs[0] &&
+               pass_with_scalar(g, g->values[g->nodes[sigmoid_node].inputs[0]].producer, &x, &a)) {
+        ax_node_set_float(g, node, "alpha", (float)a);
+    }
+}
+
 /* factor * x^n_x * special(x): what it is. `special` gives x for a value that is the special factor, else AX_NONE. */
 static const struct formula {
     int (*special)(const struct ax_graph *g, int v);
@@ -142,6 +164,7 @@ static const struct formula {
     const char *approximate;
 } formulas[] = {
     {sigmoid, 1, 1, AX_OP_SILU, NULL},
+    {sigmoid_of_scaled, 1, 1, AX_OP_SILU, NULL},
     {hard_sigmoid, 1, 1, AX_OP_HARD_SWISH, NULL},
     {relu6_of_plus3, 1.0 / 6, 1, AX_OP_HARD_SWISH, NULL},
     {relu6_of_plus3, 1.0 / 6, 0, AX_OP_HARD_SIGMOID, NULL},
@@ -174,10 +197,7 @@ static bool find(struct ax_graph *g, int i)
             if (p.n_special != 1 || p.n_x != formulas[f].n_x || !near(p.factor, formulas[f].factor)) continue;
             pass_become(g, i, formulas[f].op, &x, 1);
             if (formulas[f].approximate) ax_node_set_string(g, i, "approximate", formulas[f].approximate);
-            if (formulas[f].op == AX_OP_HARD_SIGMOID) {
-                ax_node_set_float(g, i, "alpha", (float)(1.0 / 6));
-                ax_node_set_float(g, i, "beta", 0.5f);
-            }
+            set_parameters(g, i, leaf[k]);
             return true;
         }
     }

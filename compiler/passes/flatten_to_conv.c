@@ -1,6 +1,27 @@
 /* [N,C,H,W] -> Reshape [N, C H W] -> MatMul with constant weights becomes a convolution whose kernel is the whole picture:
  * the product no longer cares about the order of C, H and W, so that channels may be last. */
-#include "passes/pass.h"
+#include "passes/remap.h"
+
+/* v is [N,C,H,W] because a convolution or a pool made it so, not channels-last by the model's own transposes. */
+static bool is_picture(const struct ax_graph *g, int v, int depth)
+{
+    int p = v == AX_NONE ? AX_NONE : g->values[v].producer;
+    if (p == AX_NONE || depth > 16) return false;
+    const struct ax_node *n = &g->nodes[p];
+    switch (n->op) {
+    case AX_OP_CONV:
+    case AX_OP_CONV_TRANSPOSE:
+    case AX_OP_AVERAGE_POOL:
+    case AX_OP_MAX_POOL:
+    case AX_OP_BATCH_NORMALIZATION: return !ax_node_int(n, "nhwc", 0);
+    default: break;
+    }
+    enum remap_kind kind = remap_kind(g, n);
+    if (kind != REMAP_UNARY && kind != REMAP_JOINT) return false;
+    for (int k = 0; k < (kind == REMAP_UNARY ? 1 : n->n_inputs); k++)
+        if (is_picture(g, n->inputs[k], depth + 1)) return true;
+    return false;
+}
 
 static bool convert(struct ax_graph *g, int i)
 {
@@ -12,6 +33,7 @@ static bool convert(struct ax_graph *g, int i)
     struct ax_shape in = g->values[x].shape, w = g->values[n.inputs[1]].shape;
     if (in.rank != 4 || in.dim[2] * in.dim[3] == 1 || in.dim[0] != g->values[y].shape.dim[0] || g->values[y].shape.rank != 2)
         return false;
+    if (!is_picture(g, x, 0)) return false;
     if (w.dim[0] != in.dim[1] * in.dim[2] * in.dim[3]) return false;
     int rows = pass_const_transposed(g, n.inputs[1], (int64_t[]){1, 0});
     int kernel =

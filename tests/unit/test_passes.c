@@ -312,6 +312,55 @@ static void test_slices(void **state)
     DONE("Transpose Conv Split Conv Concat Transpose");
 }
 
+static void test_parallel_branches(void **state) /* 3x3 + 1x1 + BatchNormalization, as RepVGG trains */
+{
+    (void)state;
+    GRAPH;
+    int x = conv(g, input(g, "x", SHAPE(1, 8, 8, 8)), 8, 1, 0), a = conv(g, x, 8, 3, 1), b = conv(g, x, 8, 1, 0);
+    output(g, apply(g, AX_OP_RELU, IN(apply(g, AX_OP_ADD, IN(b, a)))));
+    const float *large = NULL, *small = NULL;
+    large = g->values[g->nodes[g->values[a].producer].inputs[1]].data;
+    small = g->values[g->nodes[g->values[b].producer].inputs[1]].data;
+    expect(g, "Transpose Conv Conv[relu] Transpose");
+    const float *merged = g->values[g->nodes[2].inputs[1]].data;
+    assert_true(merged[4] == large[4] + small[0] && merged[0] == large[0] && merged[9 + 4] == large[9 + 4] + small[1]);
+    ax_graph_free(g);
+}
+
+static void test_attention_scale(void **state)
+{
+    (void)state;
+    GRAPH;
+    int q = input(g, "q", SHAPE(1, 3, 10, 16)), k = input(g, "k", SHAPE(1, 3, 10, 16));
+    q = apply(g, AX_OP_MUL, IN(q, number(g, 0.5f)));
+    k = transpose(g, apply(g, AX_OP_MUL, IN(k, number(g, 0.25f))), INTS(0, 1, 3, 2));
+    output(g, apply(g, AX_OP_MATMUL, IN(q, k)));
+    expect(g, "Transpose MatMul[affine]");
+    assert_true(ax_node_float(&g->nodes[1], "act_alpha", 0) == 0.125f);
+    ax_graph_free(g);
+}
+
+static void test_scaled_silu(void **state)
+{
+    (void)state;
+    GRAPH;
+    int x = input(g, "x", SHAPE(1, 8));
+    int s = apply(g, AX_OP_SIGMOID, IN(apply(g, AX_OP_MUL, IN(x, number(g, 1.702f)))));
+    output(g, apply(g, AX_OP_MUL, IN(s, x)));
+    expect(g, "Silu");
+    assert_true(ax_node_float(&g->nodes[0], "alpha", 0) == 1.702f);
+    ax_graph_free(g);
+}
+
+static void test_channels_last_flatten_stays(void **state)
+{
+    (void)state;
+    GRAPH;
+    int x = reshape(g, input(g, "x", SHAPE(1, 2, 3, 4)), INTS(1, 24));
+    output(g, apply(g, AX_OP_MATMUL, IN(x, constant(g, SHAPE(24, 5), 1, 1))));
+    DONE("Reshape MatMul");
+}
+
 static int quantize(struct ax_graph *g, int x, float scale, uint8_t zero)
 {
     int s = number(g, scale), z = ax_graph_const(g, "z", AX_DTYPE_UINT8, &(struct ax_shape){0}, &zero);
@@ -385,6 +434,10 @@ int main(void)
         cmocka_unit_test(test_normalization_and_pad),
         cmocka_unit_test(test_shift_before_padding_stays),
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_parallel_branches),
+        cmocka_unit_test(test_attention_scale),
+        cmocka_unit_test(test_scaled_silu),
+        cmocka_unit_test(test_channels_last_flatten_stays),
         cmocka_unit_test(test_qdq),
         cmocka_unit_test(test_output_keeps_name),
         cmocka_unit_test(test_unknown_pass),
