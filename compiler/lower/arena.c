@@ -60,6 +60,7 @@ static void find_lifetimes(struct low *L)
     for (int i = 0; i < p->n_inputs; i++) touch(L, p->inputs[i].operand, -1);
     for (int i = 0; i < p->n_outputs; i++) touch(L, p->outputs[i].operand, p->n_steps);
     if (!L->opt.keep_all) return;
+    for (int i = 0; i < p->n_operands; i++) touch(L, i, p->n_steps);
     for (int i = 0; i < L->n_buffers; i++)
         if (L->buffers[i].first != -2) L->buffers[i].first = -1, L->buffers[i].last = p->n_steps;
 }

@@ -176,6 +176,7 @@ static void compact(struct low *L)
     }
     for (int i = 0; i < p->n_inputs; i++) mark(used, &p->inputs[i].operand, 1);
     for (int i = 0; i < p->n_outputs; i++) mark(used, &p->outputs[i].operand, 1);
+    if (L->opt.keep_all) mark(used, L->native, L->g->n_values); /* also views that steps read under other dimensions */
     for (int i = 0; i < p->n_operands; i++) {
         to[i] = used[i] ? n : -1;
         if (!used[i]) continue;

@@ -11,7 +11,11 @@ struct ax_lower_options {
     int raw_outputs; /* reserved */
 };
 /* *out is released with ax_program_free. operand_of (n_values entries, may be NULL) receives the operand of each value,
- * or -1 where it has none (fused away, or not stored). */
+ * or -1 where it has none (fused away, or not stored).
+ *
+ * A transpose of an input, or to an output, is no step but the port's perm; operand_of gives both of its values the one
+ * operand, whose dimensions are those of the side within the graph. Without keep_all the place of an input is used again
+ * after its last reader: inputs are to be set before every run. */
 enum ax_status ax_lower(const struct ax_graph *g, const struct ax_lower_options *opt, struct ax_program **out, int *operand_of,
                         struct ax_error *err);
 void ax_program_free(struct ax_program *p);
