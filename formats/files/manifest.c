@@ -11,16 +11,16 @@ static bool few(int64_t channels)
     return channels >= 1 && channels <= 4;
 }
 
-/* A rank-4 tensor is taken as NCHW unless the device keeps it as it is with channels last, or the shape says NHWC. */
+/* A rank-4 tensor is NCHW, as ONNX has it, unless its order reached the device unchanged and the number of channels, or else
+ * the device's own order, speaks for NHWC. */
 static const char *layout_of(const struct ax_port *port, const struct ax_operand *o)
 {
     static const char *const names[] = {"", "N", "NC", "NCW", "NCHW", "NCDHW"};
     const struct ax_shape *s = &port->shape;
     if (s->rank != 4) return s->rank <= 5 ? names[s->rank] : "";
-    bool as_it_is = port->perm[1] == 1 && port->perm[2] == 2 && port->perm[3] == 3;
-    if (as_it_is && o->layout == AX_LAYOUT_PLANES) return "NHWC";
-    if (as_it_is && few(s->dim[3]) && !few(s->dim[1])) return "NHWC";
-    return "NCHW";
+    bool unchanged = port->perm[1] == 1 && port->perm[2] == 2 && port->perm[3] == 3;
+    if (!unchanged || (few(s->dim[1]) && !few(s->dim[3]))) return "NCHW";
+    return (few(s->dim[3]) && !few(s->dim[1])) || o->layout == AX_LAYOUT_PLANES ? "NHWC" : "NCHW";
 }
 
 void ax_manifest_port_from(struct ax_manifest_port *out, const struct ax_program *p, const struct ax_port *port,
