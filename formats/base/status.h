@@ -27,14 +27,14 @@
     X(DEVICE, "device failed")                                     \
     X(INTERNAL, "internal error")
 
+#ifndef AX_ERROR_DEFINED /* axon/axon.h, which stands alone, defines the same */
+#define AX_ERROR_DEFINED
 enum ax_status {
 #define AX_STATUS_ENUM(name, text) AX_##name,
     AX_STATUS_LIST(AX_STATUS_ENUM)
 #undef AX_STATUS_ENUM
 };
 
-#ifndef AX_ERROR_DEFINED
-#define AX_ERROR_DEFINED
 struct ax_error {
     enum ax_status status;
     char message[1024]; /* one or more sentences, no trailing newline */

@@ -23,12 +23,15 @@
     X(UINT32, "uint32", 4)                       \
     X(UINT64, "uint64", 8)
 
+#ifndef AX_DTYPE_DEFINED /* axon/axon.h, which stands alone, defines the same */
+#define AX_DTYPE_DEFINED
 enum ax_dtype {
 #define AX_DTYPE_ENUM(name, text, bytes) AX_DTYPE_##name,
     AX_DTYPE_LIST(AX_DTYPE_ENUM)
 #undef AX_DTYPE_ENUM
     AX_DTYPE_COUNT
 };
+#endif
 
 size_t ax_dtype_bytes(enum ax_dtype t);
 const char *ax_dtype_text(enum ax_dtype t);

@@ -1,0 +1,57 @@
+/* What the files of api/ share, and what Axon's own tools may look at (axbench: the executor of an instance). */
+#ifndef AX_API_INTERNAL_H
+#define AX_API_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "axon/axon.h"
+#include "exec/exec.h"
+#include "files/axmodel.h"
+
+enum { AX_MAX_CORES = 1024 };
+
+/* Reference counts: the public _free gives one up, the last one releases. */
+struct ax_context {
+    atomic_int refs;
+};
+
+struct ax_model {
+    atomic_int refs;
+    struct ax_context *context;
+    struct ax_axmodel *file; /* NULL: the program is the caller's */
+    const struct ax_program *program;
+    struct ax_tensor *inputs, *outputs;
+};
+
+struct ax_connection {
+    atomic_int refs;
+    struct ax_context *context;
+    pthread_mutex_t lock; /* of used */
+    int n;
+    int cores[AX_MAX_CORES], lease[AX_MAX_CORES]; /* core numbers; descriptors of their locked files */
+    char used[AX_MAX_CORES];                      /* by an instance */
+};
+
+void ax_context_hold(struct ax_context *c);
+void ax_model_hold(struct ax_model *m);
+void ax_connection_hold(struct ax_connection *c);
+
+/* Marks `want` free cores as used and lists them; -1 when there are not enough. */
+int ax_connection_take(struct ax_connection *c, int want, int *cores);
+void ax_connection_give_back(struct ax_connection *c, const int *cores, int n);
+
+/* A model around a program that the caller keeps: for tests and for compilers that measure what they made. */
+enum ax_status ax_model_from_program(struct ax_context *c, const struct ax_program *p, struct ax_model **out,
+                                     struct ax_error *err);
+
+struct ax_exec *ax_instance_exec(struct ax_instance *i, int sample); /* NULL beyond the batch */
+
+/* -- leases (lease.c) -- */
+
+/* Cores that this process may use, in ascending order; returns how many. */
+int ax_lease_candidates(int *cores);
+/* A descriptor holding the core's lock, or -1: taken (*holder: the process, 0 if unknown), -2: failed (err). */
+int ax_lease_take(int core, int *holder, struct ax_error *err);
+
+#endif
