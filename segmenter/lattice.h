@@ -1,0 +1,32 @@
+/* The ideals of a DAG (sets of nodes closed under predecessors), as far as they are wanted: a cut between two stages is one of
+ * them. Numbered by size, so that a number is larger than those of all its subsets; edges add one node. */
+#ifndef AX_SEGMENTER_LATTICE_H
+#define AX_SEGMENTER_LATTICE_H
+
+#include "problem.h"
+
+struct ax_lattice {
+    int n_nodes, n_words;
+    int n_ideals;    /* 0 is the empty set, n_ideals - 1 holds all nodes */
+    bool exact;      /* no ideal was left out */
+    uint64_t *bits;  /* n_words an ideal */
+    int *first_edge; /* n_ideals + 1 */
+    int *edge_node, *edge_to;
+    int *size;
+    int64_t *compute, *param_bytes; /* sums over the ideal */
+    int cap_ideals, n_edges, cap_edges;
+};
+
+/* All ideals if there are at most max_ideals of them (else n_ideals is 0 and nothing is held).
+ * With width > 0: of each size at most `width`, those across whose border the fewest bytes are alive, and always the first
+ * nodes in the problem's own order. */
+void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
+                     int width);
+void ax_lattice_free(struct ax_lattice *l);
+
+static inline bool ax_lattice_has(const struct ax_lattice *l, int ideal, int node)
+{
+    return l->bits[(int64_t)ideal * l->n_words + node / 64] >> (node % 64) & 1;
+}
+
+#endif

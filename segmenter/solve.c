@@ -1,0 +1,214 @@
+/* Bisection of the bottleneck: first over the linear order (fast, gives a partition to start from), then over all ideals or
+ * as many as can be held. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice.h"
+#include "search.h"
+#include "solve.h"
+
+static int64_t total_cores(const struct ax_seg_solve_options *opt)
+{
+    if (opt->n_cores) return opt->n_cores;
+    int64_t sum = 0;
+    for (int k = 0; k < opt->n_stages; k++) sum += opt->replicas ? opt->replicas[k] : 1;
+    return sum;
+}
+
+static int64_t most_cores(const struct ax_seg_solve_options *opt)
+{
+    if (opt->n_cores) return opt->n_cores - (opt->n_stages - 1);
+    int64_t most = 1;
+    for (int k = 0; opt->replicas && k < opt->n_stages; k++)
+        if (opt->replicas[k] > most) most = opt->replicas[k];
+    return most;
+}
+
+static int64_t share(int64_t cost, int64_t cores)
+{
+    return (cost + cores - 1) / cores;
+}
+
+int64_t ax_seg_relaxed_bound(const struct ax_seg_problem *p, const struct ax_seg_solve_options *opt)
+{
+    const struct ax_seg_rates *r = &p->rates;
+    int64_t compute = 0, params = 0, moves = 0, largest = 0, n = opt->n_stages;
+    int64_t *own =
+        calloc((size_t)p->n_nodes + 1, sizeof *own); /* inputs and outputs of the model that the node's stage moves */
+    if (!own) abort();
+    for (int t = 0; t < p->n_tensors; t++) {
+        const struct ax_seg_tensor *x = &p->tensors[t];
+        int64_t in = x->producer < 0 && x->n_consumers ? ax_seg_move(x->bytes, r->in) : 0;
+        int64_t out = x->producer >= 0 && x->is_output ? ax_seg_move(x->bytes, r->out) : 0;
+        if (in && x->n_consumers) own[x->consumers[0]] = own[x->consumers[0]] > in ? own[x->consumers[0]] : in;
+        if (out) own[x->producer] = own[x->producer] > out ? own[x->producer] : out;
+        moves += in + out;
+    }
+    for (int v = 0; v < p->n_nodes; v++) {
+        compute += p->nodes[v].compute;
+        params += p->nodes[v].param_bytes;
+        int64_t alone = p->nodes[v].compute + ax_seg_stream(r, p->nodes[v].param_bytes) + own[v] + r->overhead;
+        if (alone > largest) largest = alone;
+    }
+    free(own);
+    /* Rounding down happens once a stage and kind of move: 3 n units are left out. */
+    int64_t sum = compute + moves + n * r->overhead - 3 * n;
+    if (params > n * r->on_chip_bytes) sum += ax_seg_move(params - n * r->on_chip_bytes, r->stream);
+    int64_t a = share(sum > 0 ? sum : 0, total_cores(opt)), b = share(largest, most_cores(opt));
+    return a > b ? a : b;
+}
+
+bool ax_seg_complete(const struct ax_seg_problem *p, struct ax_seg_solution *s)
+{
+    if (!ax_seg_evaluate(p, s->stage_of, s->n_stages, s->stage)) return false;
+    s->bottleneck = s->crossing_bytes = 0;
+    for (int k = 0; k < s->n_stages; k++) {
+        int64_t cost = share(s->stage[k].cost, s->replicas[k]);
+        if (cost > s->bottleneck) s->bottleneck = cost;
+        s->crossing_bytes += s->stage[k].crossing_bytes;
+    }
+    return true;
+}
+
+struct solver {
+    const struct ax_seg_problem *p;
+    const struct ax_seg_solve_options *opt;
+    struct ax_seg_links links;
+    struct ax_seg_solution *best; /* stage_of NULL until one is known */
+    int *scratch;
+    int64_t proven, top; /* no partition is below `proven`; `top` is above every cost */
+    int64_t work_left;
+};
+
+static void take(struct solver *s, const int *stage_of, const int *replicas)
+{
+    struct ax_seg_solution *b = s->best;
+    memcpy(b->stage_of, stage_of, sizeof(int) * (size_t)s->p->n_nodes);
+    memcpy(b->replicas, replicas, sizeof(int) * (size_t)b->n_stages);
+    ax_seg_complete(s->p, b);
+}
+
+/* The best partition over the lattice into s->best, if it beats what is there (bottleneck -1: nothing is). With an exact
+ * lattice the proven bound rises. Returns false when the work was used up before the end. */
+static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
+{
+    int replicas[AX_SEG_MAX_STAGES];
+    int64_t low = s->proven;
+    for (int k = 0; k < s->opt->n_stages; k++) replicas[k] = s->opt->replicas ? s->opt->replicas[k] : 1;
+    for (;;) {
+        bool known = s->best->bottleneck >= 0;
+        int64_t high = known ? s->best->bottleneck : s->top;
+        if (known && low >= high) break;
+        if (!known && low > high) return true;
+        int64_t mid = low + (high - low) / (known ? 2 : 8);
+        enum ax_seg_answer a = ax_seg_search(search, mid, true, s->scratch, replicas);
+        if (a == AX_SEG_TIRED) return false;
+        if (a == AX_SEG_YES) {
+            take(s, s->scratch, replicas);
+        } else {
+            if (search->next_bound == INT64_MAX && !s->opt->n_cores) { /* no bound would help */
+                low = high;
+                if (!known) return true;
+            } else {
+                low = s->opt->n_cores || search->next_bound <= mid ? mid + 1 : search->next_bound;
+                if (low > high) low = high + !known;
+            }
+            if (exact) s->proven = low;
+        }
+    }
+    if (search->work_left <= 0) return false;
+    if (ax_seg_search(search, s->best->bottleneck, false, s->scratch, replicas) == AX_SEG_YES && search->work_left > 0) {
+        struct ax_seg_solution old = *s->best;
+        int *kept = s->best->stage_of, *other = malloc(sizeof(int) * (size_t)(s->p->n_nodes + 1));
+        if (!other) abort();
+        memcpy(other, kept, sizeof(int) * (size_t)s->p->n_nodes);
+        take(s, s->scratch, replicas);
+        if (s->best->bottleneck > old.bottleneck ||
+            (s->best->bottleneck == old.bottleneck && s->best->crossing_bytes > old.crossing_bytes && !s->opt->n_cores)) {
+            memcpy(kept, other, sizeof(int) * (size_t)s->p->n_nodes);
+            *s->best = old;
+        }
+        free(other);
+    }
+    return search->work_left > 0;
+}
+
+static bool over_lattice(struct solver *s, int max_ideals, int width, int64_t work)
+{
+    struct ax_lattice l;
+    ax_lattice_make(&l, s->p, &s->links, max_ideals, width);
+    if (!l.n_ideals) return false;
+    if (work > s->work_left) work = s->work_left;
+    struct ax_seg_search search = {.p = s->p, .links = &s->links, .lattice = &l, .opt = s->opt, .work_left = work};
+    bool done = bisect(s, &search, l.exact);
+    s->work_left -= work - (search.work_left > 0 ? search.work_left : 0);
+    if (l.n_ideals > s->best->n_ideals) s->best->n_ideals = l.n_ideals;
+    s->best->exact |= done && l.exact;
+    ax_lattice_free(&l);
+    return done;
+}
+
+static int64_t top_of(const struct ax_seg_problem *p)
+{
+    const struct ax_seg_rates *r = &p->rates;
+    int64_t sum = r->overhead, params = 0;
+    for (int v = 0; v < p->n_nodes; v++) {
+        sum += p->nodes[v].compute;
+        params += p->nodes[v].param_bytes;
+    }
+    sum += ax_seg_stream(r, params);
+    for (int t = 0; t < p->n_tensors; t++)
+        sum += ax_seg_move(p->tensors[t].bytes, r->in) * 2 + ax_seg_move(p->tensors[t].bytes, r->out) * 2 + 8;
+    return sum + 1;
+}
+
+static enum ax_status check(const struct ax_seg_problem *p, const struct ax_seg_solve_options *opt, struct ax_error *err)
+{
+    if (opt->n_stages < 1 || opt->n_stages > AX_SEG_MAX_STAGES)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%d segments were asked for; 1 to %d can be made.", opt->n_stages,
+                       AX_SEG_MAX_STAGES);
+    if (p->n_nodes < opt->n_stages)
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "The model has %d steps between which it can be cut, too few for %d segments. Ask for %d or fewer.",
+                       p->n_nodes, opt->n_stages, p->n_nodes);
+    if (opt->n_cores && (opt->n_cores < opt->n_stages || opt->n_cores > AX_SEG_MAX_CORES))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%d cores cannot be shared among %d segments; %d to %d can.", opt->n_cores,
+                       opt->n_stages, opt->n_stages, AX_SEG_MAX_CORES);
+    if (top_of(p) > INT64_MAX / 1024)
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "The costs of this model add up to more than can be counted. Are the device's "
+                       "rates in bytes a second?");
+    return AX_OK;
+}
+
+enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_solve_options *opt, struct ax_seg_solution *out,
+                            struct ax_arena *mem, struct ax_error *err)
+{
+    if (check(p, opt, err)) return err->status;
+    struct ax_arena own = {0};
+    struct solver s = {.p = p, .opt = opt, .best = out};
+    int64_t work = opt->max_work ? opt->max_work : 60000000;
+    memset(out, 0, sizeof *out);
+    out->n_stages = opt->n_stages;
+    out->stage_of = AX_NEW(mem, int, p->n_nodes);
+    out->bottleneck = -1;
+    ax_seg_links_make(&s.links, p, &own);
+    s.scratch = AX_NEW(&own, int, p->n_nodes);
+    s.proven = ax_seg_relaxed_bound(p, opt);
+    s.top = top_of(p);
+    s.work_left = work;
+    over_lattice(&s, 0, 1, work); /* the linear order */
+    int max_ideals = opt->max_ideals ? opt->max_ideals : 60000;
+    if (!over_lattice(&s, max_ideals, 0, work / 2))
+        for (int width = 64; width > 1 && !over_lattice(&s, 0, width, work / 8); width /= 4) {
+        }
+    ax_arena_free(&own);
+    if (out->bottleneck < 0)
+        return ax_fail(
+            err, AX_LIMIT,
+            "No cut into %d segments keeps each within %lld bytes of parameters. Ask for more segments or allow more "
+            "bytes.",
+            opt->n_stages, (long long)opt->max_stage_params);
+    out->lower_bound = out->exact ? out->bottleneck : s.proven < out->bottleneck ? s.proven : out->bottleneck;
+    return AX_OK;
+}
