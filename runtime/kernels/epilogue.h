@@ -13,12 +13,13 @@ struct epi {
     int act;
     float alpha, beta;
     enum epi_form form;
+    int bias_done; /* the accumulators hold the bias already */
 };
 
 static inline struct epi epi_make(const void *rows, int64_t p, int act, float alpha, float beta, int linear, int residual,
                                   int to_float)
 {
-    struct epi e = {rows, p, act, alpha, beta, EPI_LINEAR};
+    struct epi e = {rows, p, act, alpha, beta, EPI_LINEAR, 0};
     int with = residual == AX_RESIDUAL_PRE ? 1 : residual == AX_RESIDUAL_POST ? 2 : 0;
     if (to_float)
         e.form = (enum epi_form)(EPI_FLOAT + with);
@@ -58,7 +59,7 @@ struct epi_lane {
 
 VF_INLINE struct epi_lane epi_lane(const struct epi *e, enum epi_form f, int act, int64_t n)
 {
-    struct epi_lane l = {.bias = vi_load(e->rows + n)};
+    struct epi_lane l = {.bias = e->bias_done ? vi_set1(0) : vi_load(e->rows + n)};
     l.mul = vf_load(epi_row(e, AX_EPI_MUL, n));
     l.add = vf_load(epi_row(e, AX_EPI_ADD, n));
     if (epi_has_residual(f)) l.res = vf_load(epi_row(e, AX_EPI_RES, n));
@@ -151,6 +152,79 @@ VF_INLINE void epi_tile_form(const struct epi *e, const struct epi_tile *t, enum
             epi_tile_part(t, &l, f, act, j, t->count - j);
     }
 }
+
+#if VF_WIDTH == 8
+/* Two rows of 16 linear outputs at a time. HI is applied to floats, with its operands in the order that keeps a NaN, which
+ * becomes INT32_MIN; LO to the packed bytes. The result is that of the plain form. */
+struct epi_pair {
+    vi bias[2];
+    vf mul[2], add[2], hi[2], res[2];
+    __m256i lo; /* 16 bytes, twice */
+};
+
+VF_INLINE __m256i epi_pack(__m256i row0_low, __m256i row0_high, __m256i row1_low, __m256i row1_high)
+{
+    __m256i p = _mm256_packs_epi16(_mm256_packs_epi32(row0_low, row0_high), _mm256_packs_epi32(row1_low, row1_high));
+    return _mm256_permutevar8x32_epi32(p, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+VF_INLINE struct epi_pair epi_pair(const struct epi *e, int with, int64_t n)
+{
+    struct epi_pair q;
+    vi lo[2];
+    for (int j = 0; j < 2; j++) {
+        struct epi_lane l = epi_lane(e, with ? EPI_LINEAR_RES : EPI_LINEAR, 0, n + j * 8);
+        q.bias[j] = l.bias, q.mul[j] = l.mul, q.add[j] = l.add, q.hi[j] = l.hi;
+        q.res[j] = with ? l.res : vf_zero();
+        lo[j] = vi_round(l.lo);
+    }
+    q.lo = epi_pack(lo[0], lo[1], lo[0], lo[1]);
+    return q;
+}
+
+VF_INLINE vi epi_pair_half(const struct epi_pair *q, int with, int biased, const int32_t *acc, const int8_t *res, int j)
+{
+    vi a = vi_load(acc + j * 8);
+    if (!biased) a = vi_add(a, q->bias[j]);
+    vf v = vf_fma(vf_from_vi(a), q->mul[j], q->add[j]);
+    if (with) v = vf_fma(vf_from_vi(vi_load_s8(res + j * 8)), q->res[j], v);
+    return vi_round(vf_min(q->hi[j], v));
+}
+
+VF_INLINE void epi_tile_linear(const struct epi *e, const struct epi_tile *t, int with, int biased)
+{
+    struct epi_pair q = epi_pair(e, with, t->n);
+    for (int i = 0; i < t->rows; i += 2) {
+        int k = i + 1 < t->rows ? i + 1 : i;
+        const int32_t *a = t->acc + (int64_t)i * t->lda, *b = t->acc + (int64_t)k * t->lda;
+        const int8_t *ra = with ? (const int8_t *)t->res + t->res_at[i] : NULL;
+        const int8_t *rb = with ? (const int8_t *)t->res + t->res_at[k] : NULL;
+        __m256i p = epi_pack(epi_pair_half(&q, with, biased, a, ra, 0), epi_pair_half(&q, with, biased, a, ra, 1),
+                             epi_pair_half(&q, with, biased, b, rb, 0), epi_pair_half(&q, with, biased, b, rb, 1));
+        p = _mm256_max_epi8(p, q.lo);
+        _mm_storeu_si128((__m128i *)(t->dst + t->dst_at[i]), _mm256_castsi256_si128(p));
+        _mm_storeu_si128((__m128i *)(t->dst + t->dst_at[k]),
+                         k == i ? _mm256_castsi256_si128(p) : _mm256_extracti128_si256(p, 1));
+    }
+}
+
+VF_INLINE int epi_tile_fast(const struct epi *e, const struct epi_tile *t)
+{
+    if (t->count != S8_BLOCK || e->form > EPI_LINEAR_RES) return 0;
+    if (e->form == EPI_LINEAR && e->bias_done)
+        epi_tile_linear(e, t, 0, 1);
+    else if (e->form == EPI_LINEAR)
+        epi_tile_linear(e, t, 0, 0);
+    else
+        epi_tile_linear(e, t, 1, 0);
+    return 1;
+}
+#else
+VF_INLINE int epi_tile_fast(const struct epi *e, const struct epi_tile *t)
+{
+    return (void)e, (void)t, 0;
+}
+#endif
 
 #define EPI_ACT_FORMS(act_)                                                                                                    \
     switch (e->form) {                                                                                                         \

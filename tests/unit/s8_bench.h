@@ -55,7 +55,7 @@ static const struct bench_layer bench_layers[] = {
 static void bench_weights(struct kit *k, int8_t *w, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        int v = (kit_int(k, -64, 64) + kit_int(k, -64, 64) + kit_int(k, -64, 64)) * 127 / 192;
+        int v = (kit_int(k, -64, 64) + kit_int(k, -64, 64) + kit_int(k, -64, 64)) * 108 / 192;
         w[i] = (int8_t)v;
     }
 }
@@ -95,6 +95,8 @@ static void bench_make(struct kit *k, const struct bench_layer *l)
     k->in[1] = kit_const(k, AX_DTYPE_INT8, weights);
     bench_weights(k, kit_data(k, k->in[1]), weights);
     k->in[depthwise ? 2 : 3] = kit_epi(k, padded, depthwise ? 9 : channels * l->k * l->k);
+    float *epi = kit_data(k, k->in[depthwise ? 2 : 3]);
+    for (int64_t i = 0; i < padded; i++) epi[AX_EPI_MUL * padded + i] *= 0.05f, epi[AX_EPI_ADD * padded + i] *= 0.1f;
     if (l->residual) k->in[depthwise ? 3 : 4] = kit_planes(k, out, 0, 0, KIT_REGULAR);
     kit_step(k, depthwise ? AX_STEP_DWCONV_S8 : AX_STEP_CONV_S8, 5, kit_planes(k, out, 1, 1, KIT_REGULAR));
     k->step.macs = (int64_t)o * o * outputs * l->k * l->k * (depthwise ? 1 : l->c);
