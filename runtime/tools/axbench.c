@@ -1,0 +1,117 @@
+/* axbench: how fast a compiled model runs, as a whole and step by step. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/options.h"
+#include "kernels/cpu.h"
+#include "tools/axbench.h"
+#include "tools/shared/artifact.h"
+
+struct settings {
+    int64_t cores, count, warmup, seed;
+    bool json, layers;
+    const char *profile, *tensors;
+};
+
+static const struct ax_option options[] = {
+    {"cores", 'c', "N", AX_OPT_INT, offsetof(struct settings, cores), NULL, "1..1024",
+     "Cores to run on; without it all that the process may use.", "Measurement"},
+    {"threads", 't', "N", AX_OPT_INT, offsetof(struct settings, cores), NULL, "1..1024", "The same as --cores.", NULL},
+    {"count", 'n', "N", AX_OPT_INT, offsetof(struct settings, count), "100", "1..10000000", "Runs to measure.", NULL},
+    {"warmup", 'w', "N", AX_OPT_INT, offsetof(struct settings, warmup), "3", "0..10000000", "Runs before that.", NULL},
+    {"tensors", 0, "FILE", AX_OPT_STRING, offsetof(struct settings, tensors), NULL, NULL,
+     "Inputs: an .npz with arrays named as the inputs, one sample or several along the first axis. Without it random numbers.",
+     NULL},
+    {"seed", 0, "N", AX_OPT_INT, offsetof(struct settings, seed), "0", "0..", "Of the random numbers.", NULL},
+    {"json", 0, NULL, AX_OPT_FLAG, offsetof(struct settings, json), NULL, NULL, "Print JSON.", "Output"},
+    {"layers", 'l', NULL, AX_OPT_FLAG, offsetof(struct settings, layers), NULL, NULL,
+     "Time every step too, in runs of their own, and list them with their kernels.", NULL},
+    {"profile", 'p', "FILE", AX_OPT_STRING, offsetof(struct settings, profile), NULL, NULL,
+     "Write the steps' times to FILE, a profile.json for axsegment.", NULL},
+    {0},
+};
+static const struct ax_tool tool = {
+    "axbench",
+    "MODEL",
+    "measures how fast a compiled model runs",
+    "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile wrote, a model.json or an .axmodel.\n\n"
+    "A run goes from the user's tensors to the user's tensors: quantizing the inputs and dequantizing the outputs is part of "
+    "it. Runs follow one another; throughput is what that gives.",
+    "  axbench resnet18 --cores 2\n  axbench build/resnet18/resnet18/1 --count 500 --json\n  axbench resnet18 --layers\n",
+    options,
+    1,
+    1,
+};
+
+static enum ax_status open_model(struct ax_bench *b, const struct settings *set, char features[256], struct ax_error *err)
+{
+    int64_t begin = ax_now_ns();
+    enum ax_status s = ax_engine_open(b->model, (int)set->cores, &b->engine, err);
+    b->load_ms = (double)(ax_now_ns() - begin) * 1e-6;
+    if (s) return s;
+    struct ax_engine_memory m = ax_engine_memory(b->engine);
+    ax_cpu_text(ax_cpu_features(), features, 256);
+    b->profile = (struct ax_profile){.model = b->name,
+                                     .device = "cpu",
+                                     .features = features,
+                                     .cores = ax_engine_cores(b->engine),
+                                     .count = set->count,
+                                     .weights_bytes = m.weights_bytes,
+                                     .activations_bytes = m.activations_bytes};
+    return AX_OK;
+}
+
+static enum ax_status save_profile(const struct ax_bench *b, const char *path, struct ax_error *err)
+{
+    char *text = ax_profile_text(&b->profile);
+    struct ax_commit *c = ax_commit_new();
+    enum ax_status s = ax_commit_add_text(c, path, text, err);
+    if (!s) s = ax_commit_finish(c, err);
+    ax_commit_free(c);
+    free(text);
+    return s;
+}
+
+static void show(const struct ax_bench *b, const struct settings *set)
+{
+    if (!set->json) {
+        ax_bench_print(b, set->layers);
+        return;
+    }
+    char *text = ax_bench_json(b, set->layers);
+    fputs(text, stdout);
+    free(text);
+}
+
+static enum ax_status bench(const char *what, const struct settings *set, struct ax_error *err)
+{
+    struct ax_arena mem = {0};
+    struct ax_artifact a;
+    struct ax_bench b = {.count = set->count, .warmup = set->warmup};
+    char features[256] = "";
+    enum ax_status s = ax_artifact_find(what, &mem, &a, err);
+    b.name = a.name, b.model = a.model;
+    if (!s) s = open_model(&b, set, features, err);
+    if (!s) s = ax_bench_measure(&b, set->tensors, (uint64_t)set->seed, set->layers || set->profile, err);
+    if (!s && set->profile) s = save_profile(&b, set->profile, err);
+    if (!s) show(&b, set);
+    ax_engine_close(b.engine);
+    free(b.profile.steps);
+    ax_arena_free(&mem);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings set;
+    struct ax_args args;
+    struct ax_error err = {0};
+    int rc = ax_options_begin(&tool, argc, argv, &set, &args);
+    if (rc >= 0) return rc;
+    enum ax_status s = bench(args.arg[0], &set, &err);
+    if (!s && (fflush(stdout) || ferror(stdout))) s = ax_fail(&err, AX_IO, "cannot write to the standard output");
+    rc = s ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
+    ax_args_free(&args);
+    return rc;
+}

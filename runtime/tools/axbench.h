@@ -1,0 +1,28 @@
+/* One measurement of axbench. */
+#ifndef AX_TOOLS_AXBENCH_H
+#define AX_TOOLS_AXBENCH_H
+
+#include "files/profile.h"
+#include "tools/shared/engine.h"
+#include "tools/shared/stats.h"
+
+struct ax_bench {
+    const char *name, *model;
+    struct ax_engine *engine;
+    int64_t count, warmup;
+    double load_ms, first_ms;
+    struct ax_stats latency_ms;
+    double per_second;
+    struct ax_profile profile; /* steps are there where they were measured */
+    bool profiled;
+};
+
+/* axbench_measure.c: runs the model warmup + count times on its inputs; then, for a profile, count times more with every step
+ * timed. */
+enum ax_status ax_bench_measure(struct ax_bench *b, const char *tensors, uint64_t seed, bool profile, struct ax_error *err);
+
+/* axbench_print.c */
+void ax_bench_print(const struct ax_bench *b, bool layers);
+char *ax_bench_json(const struct ax_bench *b, bool layers); /* from malloc */
+
+#endif

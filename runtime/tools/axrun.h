@@ -1,0 +1,42 @@
+/* One run of axrun: what the user asked for, the model, and the float model beside it. */
+#ifndef AX_TOOLS_AXRUN_H
+#define AX_TOOLS_AXRUN_H
+
+#include "base/options.h"
+#include "files/modeljson.h"
+#include "tools/shared/artifact.h"
+#include "tools/shared/engine.h"
+
+struct ax_run_settings {
+    int64_t cores, top_k;
+    const char *tensors, *out, *pipe, *labels;
+    bool raw_outputs, json, compare;
+};
+
+/* One of the two pipes that can run. */
+struct ax_run_pipe {
+    const char *name; /* "int8", "float" */
+    struct ax_engine *engine;
+};
+
+struct ax_run {
+    const struct ax_run_settings *set;
+    struct ax_arena mem;
+    struct ax_artifact artifact;
+    struct ax_pipeline pipeline;
+    bool has_pipeline;
+    struct ax_run_pipe pipe[2]; /* the one asked for; with --compare the float one is second */
+    int n_pipes;
+};
+
+/* axrun_float.c: path of the model of float32 steps, made from the descriptor's "source" by axcompile where it is not there
+ * or not up to date. In r->mem. */
+enum ax_status ax_run_float_model(struct ax_run *r, const char **path, struct ax_error *err);
+
+/* axrun_tensors.c: all samples of --tensors through the pipes; the first one's outputs to --out. */
+enum ax_status ax_run_tensors(struct ax_run *r, struct ax_error *err);
+
+/* axrun_pictures.c: pictures and folders of pictures. *failed counts those that could not be read; the others are done. */
+enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err);
+
+#endif
