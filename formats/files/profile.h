@@ -21,9 +21,9 @@ struct ax_profile {
     const char *device;   /* "cpu" */
     const char *features; /* "avx2 avx512 ..." */
     int cores;
-    int64_t count;       /* runs measured */
-    double latency_ms;   /* median of whole runs, measured without timing the steps */
-    double total_us;     /* sum of the steps' medians */
+    int64_t count;     /* runs measured */
+    double latency_ms; /* median of whole runs, measured without timing the steps */
+    double total_us;   /* sum of the steps' medians */
     int64_t weights_bytes, activations_bytes;
     struct ax_profile_step *steps;
     int n_steps;

@@ -17,8 +17,8 @@ struct work {
 
 static enum ax_status prepare(struct ax_bench *b, struct work *w, const char *tensors, uint64_t seed, struct ax_error *err)
 {
-    enum ax_status s = tensors ? ax_samples_open(tensors, b->engine, &w->samples, err)
-                               : ax_samples_random(b->engine, seed, &w->samples, err);
+    enum ax_status s =
+        tensors ? ax_samples_open(tensors, b->engine, &w->samples, err) : ax_samples_random(b->engine, seed, &w->samples, err);
     if (s || (s = ax_outputs_new(b->engine, 1, false, &w->outputs, err))) return s;
     w->in = calloc((size_t)ax_engine_inputs(b->engine) + 1, sizeof *w->in);
     w->out = calloc((size_t)ax_engine_outputs(b->engine) + 1, sizeof *w->out);
@@ -90,8 +90,7 @@ static void fill_steps(struct ax_bench *b, struct work *w)
         p->steps[i] = (struct ax_profile_step){s.name, s.kind, s.kernel, s.node, s.macs, t.median, t.min, t.p95, 0};
         p->total_us += t.median;
     }
-    for (int i = 0; i < p->n_steps; i++)
-        p->steps[i].share = p->total_us > 0 ? p->steps[i].median_us / p->total_us : 0;
+    for (int i = 0; i < p->n_steps; i++) p->steps[i].share = p->total_us > 0 ? p->steps[i].median_us / p->total_us : 0;
 }
 
 static enum ax_status profile_steps(struct ax_bench *b, struct work *w, struct ax_error *err)

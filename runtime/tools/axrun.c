@@ -77,7 +77,8 @@ static enum ax_status same_ports(const struct ax_run *r, struct ax_error *err)
     for (int i = 0; same && i < ax_engine_outputs(a); i++)
         same = ax_shape_equal(&ax_engine_output(a, i)->shape, &ax_engine_output(b, i)->shape);
     if (same) return AX_OK;
-    return ax_fail(err, AX_SHAPE, "%s and its float model have different inputs or outputs; compile it again", r->artifact.name);
+    return ax_fail(err, AX_SHAPE, "%s and its float model have different inputs or outputs; compile it again",
+                   r->artifact.name);
 }
 
 static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *failed, struct ax_error *err)

@@ -113,7 +113,8 @@ enum ax_status ax_run_float_model(struct ax_run *r, const char **path, struct ax
     struct command c = {0};
     if (!r->has_pipeline || !r->pipeline.source)
         return ax_fail(err, AX_NOT_FOUND,
-                       "%s: --pipe float and --compare need a model.json whose \"source\" names the ONNX model", r->artifact.model);
+                       "%s: --pipe float and --compare need a model.json whose \"source\" names the ONNX model",
+                       r->artifact.model);
     const char *source = ax_path_join(&r->mem, r->artifact.dir, r->pipeline.source), *dir = cache_dir(r);
     if (!ax_file_exists(source))
         return ax_fail(err, AX_NOT_FOUND, "%s: its \"source\" %s does not exist; the float model cannot run without it",

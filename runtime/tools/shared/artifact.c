@@ -46,8 +46,8 @@ static enum ax_status from_dir(const char *dir, struct ax_arena *mem, struct ax_
     const char *json = ax_path_join(mem, dir, "model.json"), *model = ax_path_join(mem, dir, "model.axmodel");
     if (ax_file_exists(json)) return from_descriptor(json, mem, out, err);
     if (!ax_file_exists(model))
-        return ax_fail(err, AX_NOT_FOUND, "%s: holds neither model.json nor model.axmodel; a folder that axcompile wrote is expected",
-                       dir);
+        return ax_fail(err, AX_NOT_FOUND,
+                       "%s: holds neither model.json nor model.axmodel; a folder that axcompile wrote is expected", dir);
     *out = (struct ax_artifact){ax_arena_str(mem, dir), model, NULL, name_of_dir(dir, mem)};
     return AX_OK;
 }
@@ -87,8 +87,9 @@ static enum ax_status not_found(const char *what, struct ax_arena *mem, struct a
     for (int i = 0; i < count && i < 20; i++) list = ax_arena_printf(mem, "%s%s%s", list, i ? ", " : "", names[i]);
     if (strchr(what, '/') || ax_path_has_ext(what, ".axmodel") || ax_path_has_ext(what, ".json"))
         return ax_fail(err, AX_NOT_FOUND, "%s: %s", what, strerror(ENOENT));
-    return ax_fail(err, AX_NOT_FOUND, "no model '%s': neither a file nor a folder, nor build/%s/%s/1%s%s%s%s%s", what, what, what,
-                   near ? "; did you mean " : "", near ? near : "", near ? "?" : "", *list ? " Compiled are: " : "", list);
+    return ax_fail(err, AX_NOT_FOUND, "no model '%s': neither a file nor a folder, nor build/%s/%s/1%s%s%s%s%s", what, what,
+                   what, near ? "; did you mean " : "", near ? near : "", near ? "?" : "", *list ? " Compiled are: " : "",
+                   list);
 }
 
 static enum ax_status from_file(const char *path, struct ax_arena *mem, struct ax_artifact *out, struct ax_error *err)

@@ -16,8 +16,8 @@ static void fill_ports(struct ax_engine_port *out, const struct ax_program *p, c
     for (int i = 0; i < count; i++) {
         const struct ax_operand *o = &p->operands[ports[i].operand];
         bool real = o->quant.count || ports[i].dtype == AX_DTYPE_FLOAT16 || ports[i].dtype == AX_DTYPE_FLOAT64;
-        out[i] = (struct ax_engine_port){ports[i].name,  real ? AX_DTYPE_FLOAT32 : ports[i].dtype,  o->dtype,
-                                         ports[i].shape, o->quant, ax_shape_count(&ports[i].shape)};
+        out[i] = (struct ax_engine_port){ports[i].name, real ? AX_DTYPE_FLOAT32 : ports[i].dtype, o->dtype, ports[i].shape,
+                                         o->quant,      ax_shape_count(&ports[i].shape)};
     }
 }
 

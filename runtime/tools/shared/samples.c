@@ -38,11 +38,12 @@ static enum ax_status bind(const char *path, const struct ax_engine *e, struct a
     if (!a) return missing(path, port->name, &f->arrays, err);
     int64_t n = samples_in(a, port);
     if (n < 0)
-        return ax_fail(err, AX_SHAPE, "%s: array '%s' is %s; the input is %s, or a multiple of its first dimension for several samples",
-                       path, port->name, ax_shape_text(&a->shape, have), ax_shape_text(&port->shape, want));
+        return ax_fail(err, AX_SHAPE,
+                       "%s: array '%s' is %s; the input is %s, or a multiple of its first dimension for several samples", path,
+                       port->name, ax_shape_text(&a->shape, have), ax_shape_text(&port->shape, want));
     if (i && n != f->count)
-        return ax_fail(err, AX_SHAPE, "%s: array '%s' holds %lld samples, '%s' holds %lld; all inputs need as many", path, port->name,
-                       (long long)n, ax_engine_input(e, 0)->name, (long long)f->count);
+        return ax_fail(err, AX_SHAPE, "%s: array '%s' holds %lld samples, '%s' holds %lld; all inputs need as many", path,
+                       port->name, (long long)n, ax_engine_input(e, 0)->name, (long long)f->count);
     f->count = n;
     f->input[i] = a;
     return AX_OK;

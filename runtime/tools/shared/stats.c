@@ -29,13 +29,9 @@ struct ax_stats ax_stats_of(double *v, int64_t n)
     double sum = 0;
     qsort(v, (size_t)n, sizeof *v, compare);
     for (int64_t i = 0; i < n; i++) sum += v[i];
-    return (struct ax_stats){v[0],
-                             percentile(v, n, 0.5),
-                             sum / (double)n,
-                             percentile(v, n, 0.9),
-                             percentile(v, n, 0.95),
-                             percentile(v, n, 0.99),
-                             v[n - 1]};
+    return (struct ax_stats){
+        v[0],    percentile(v, n, 0.5), sum / (double)n, percentile(v, n, 0.9), percentile(v, n, 0.95), percentile(v, n, 0.99),
+        v[n - 1]};
 }
 
 void ax_stats_write(struct ax_json_writer *w, const char *key, const struct ax_stats *s)

@@ -1,0 +1,23 @@
+/* What a kind of postprocessing step is to postprocess.c: one row of its table, one file media/post_NAME.c. */
+#ifndef AX_MEDIA_POST_STEP_H
+#define AX_MEDIA_POST_STEP_H
+
+#include "media/postprocess.h"
+
+/* A step made ready. */
+struct ax_post_step {
+    const struct ax_pipe_step *step;
+    const char *const *labels;
+    int n_labels;
+    int top_k;
+};
+
+typedef enum ax_status ax_post_fn(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+                                  struct ax_error *err);
+ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter;
+
+/* In place, `count` scores `stride` elements apart. */
+void ax_softmax(float *x, int64_t count, int64_t stride);
+const char *ax_post_label(const struct ax_post_step *s, int index); /* NULL: there is none */
+
+#endif

@@ -1,0 +1,109 @@
+#include "media/postprocess.h"
+
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "media/labels.h"
+#include "media/post_step.h"
+
+static enum ax_status nothing(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+                              struct ax_error *err)
+{
+    (void)s, (void)in, (void)r, (void)err;
+    return AX_OK;
+}
+
+/* By kind of step. */
+static ax_post_fn *const table[AX_PIPE_COUNT] = {
+    [AX_PIPE_DEQUANTIZE] = nothing, /* outputs are real numbers already */
+    [AX_PIPE_SOFTMAX] = ax_post_softmax,     [AX_PIPE_CLASSIFICATION] = ax_post_classification,
+    [AX_PIPE_THRESHOLD] = ax_post_threshold, [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
+};
+
+struct ax_post {
+    struct ax_arena mem;
+    struct ax_post_step *steps;
+    int n_steps;
+};
+
+static const struct ax_param *labels_param(const struct ax_pipe_step *s)
+{
+    const struct ax_param_row *rows = ax_pipe_row(s->kind)->params;
+    for (int i = 0; rows[i].name; i++)
+        if (rows[i].kind == AX_PARAM_LABELS) return &s->params[i];
+    return NULL;
+}
+
+static enum ax_status take_labels(struct ax_post *p, const struct ax_pipeline *pipe, const struct ax_post_options *opt,
+                                  struct ax_post_step *out, struct ax_error *err)
+{
+    const struct ax_param *param = labels_param(out->step);
+    if (!param) return AX_OK;
+    if (opt->labels) return ax_labels_read(opt->labels, &p->mem, &out->labels, &out->n_labels, err);
+    if (param->text)
+        return ax_labels_read(ax_path_join(&p->mem, pipe->dir, param->text), &p->mem, &out->labels, &out->n_labels, err);
+    out->labels = param->texts;
+    out->n_labels = param->count;
+    return AX_OK;
+}
+
+static enum ax_status make_ready(struct ax_post *p, const struct ax_pipeline *pipe, int i, const struct ax_post_options *opt,
+                                 struct ax_error *err)
+{
+    const struct ax_pipe_step *step = &pipe->after[i];
+    if (!table[step->kind])
+        return ax_fail(err, AX_UNSUPPORTED,
+                       "%s: $.postprocessing[%d]: this version has no step '%s'; --tensors gives the outputs", pipe->name, i,
+                       ax_pipe_row(step->kind)->name);
+    struct ax_post_step *out = &p->steps[p->n_steps++];
+    *out = (struct ax_post_step){.step = step, .top_k = opt->top_k};
+    if (!out->top_k && step->kind == AX_PIPE_CLASSIFICATION) out->top_k = ax_step_int(step, "top_k");
+    return take_labels(p, pipe, opt, out, err);
+}
+
+enum ax_status ax_post_open(const struct ax_pipeline *p, const struct ax_post_options *opt, struct ax_post **out,
+                            struct ax_error *err)
+{
+    struct ax_post *post = calloc(1, sizeof *post);
+    *out = NULL;
+    if (!post) return ax_fail(err, AX_NO_MEMORY, "no memory for postprocessing");
+    enum ax_status s = AX_OK;
+    post->steps = AX_NEW(&post->mem, struct ax_post_step, p->n_after + 1);
+    for (int i = 0; i < p->n_after && !s; i++) s = make_ready(post, p, i, opt, err);
+    if (s)
+        ax_post_close(post);
+    else
+        *out = post;
+    return s;
+}
+
+void ax_post_close(struct ax_post *p)
+{
+    if (!p) return;
+    ax_arena_free(&p->mem);
+    free(p);
+}
+
+int ax_post_steps(const struct ax_post *p)
+{
+    return p->n_steps;
+}
+
+enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    *out = (struct ax_result){0};
+    for (int i = 0; i < p->n_steps && !s; i++) s = table[p->steps[i].step->kind](&p->steps[i], in, out, err);
+    return s;
+}
+
+void ax_result_free(struct ax_result *r)
+{
+    ax_arena_free(&r->mem);
+    *r = (struct ax_result){0};
+}
+
+const char *ax_post_label(const struct ax_post_step *s, int index)
+{
+    return index >= 0 && index < s->n_labels ? s->labels[index] : NULL;
+}

@@ -1,0 +1,42 @@
+/* Postprocessing as model.json describes it: a model's outputs become results. */
+#ifndef AX_MEDIA_POSTPROCESS_H
+#define AX_MEDIA_POSTPROCESS_H
+
+#include "base/types.h"
+#include "files/modeljson.h"
+#include "media/preprocess.h"
+#include "media/result.h"
+
+/* One output for one picture: float32, row-major, the first dimension 1 (or rank 0). */
+struct ax_post_tensor {
+    const char *name;
+    struct ax_shape shape;
+    float *data; /* steps may work in place */
+};
+
+struct ax_post_input {
+    const struct ax_post_tensor *tensors;
+    int n_tensors;
+    struct ax_fit fit; /* where the model's input lies in the picture */
+    int width, height; /* of the picture */
+};
+
+struct ax_post_options {
+    int top_k;          /* 0: as the descriptor says */
+    const char *labels; /* path of a file; NULL: as the descriptor says */
+};
+
+/* The steps of a descriptor with their labels and tables; the descriptor must live as long. AX_UNSUPPORTED names a step that
+ * this build does not have. */
+struct ax_post;
+enum ax_status ax_post_open(const struct ax_pipeline *p, const struct ax_post_options *opt, struct ax_post **out,
+                            struct ax_error *err);
+void ax_post_close(struct ax_post *p); /* NULL is fine */
+int ax_post_steps(const struct ax_post *p);
+
+/* May be called from several threads at once. The result is released with ax_result_free in any case. */
+enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out,
+                           struct ax_error *err);
+void ax_result_free(struct ax_result *r);
+
+#endif

@@ -1,0 +1,42 @@
+/* What a picture's postprocessing finds, in the picture's own pixels. */
+#ifndef AX_MEDIA_RESULT_H
+#define AX_MEDIA_RESULT_H
+
+#include "base/arena.h"
+
+struct ax_class {
+    int index; /* in the model's scores */
+    float score;
+    const char *label; /* NULL: it has none */
+};
+
+struct ax_point {
+    float x, y, score;
+};
+
+struct ax_mask {
+    int width, height;
+    uint8_t *data; /* row-major, one byte a pixel */
+};
+
+struct ax_object {
+    struct ax_class is;
+    float left, top, right, bottom;
+    struct ax_point *points;
+    int n_points;
+    struct ax_mask *mask; /* of the box; NULL: none */
+};
+
+/* Everything is in mem. */
+struct ax_result {
+    struct ax_arena mem;
+    struct ax_class *classes; /* best first */
+    int n_classes;
+    const float *scores; /* of all classes, as reported */
+    int n_scores;
+    struct ax_object *objects; /* best first */
+    int n_objects;
+    struct ax_mask *mask; /* of the whole picture: the class of each pixel */
+};
+
+#endif

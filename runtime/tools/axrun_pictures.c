@@ -1,0 +1,207 @@
+/* Pictures through the pipes, as many at a time as the model's batch takes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "media/postprocess.h"
+#include "tools/axrun_inputs.h"
+#include "tools/axrun_report.h"
+
+/* A picture on its way. */
+struct slot {
+    const char *path;
+    int width, height;
+    struct ax_fit fit;
+};
+
+struct work {
+    struct ax_run *run;
+    struct ax_run_report report;
+    struct ax_post *post;
+    struct ax_shape one; /* the input's shape for one picture */
+    int batch, n_outputs, filled;
+    int64_t elements; /* of one picture */
+    float *input;
+    struct slot *slots;
+    struct ax_outputs outputs[2];
+    struct ax_engine_buffer *buffers;
+    struct ax_post_tensor *tensors[2];
+};
+
+static enum ax_status check_input(const struct ax_run *r, struct ax_error *err)
+{
+    const struct ax_engine *e = r->pipe[0].engine;
+    char shape[AX_SHAPE_TEXT];
+    if (!r->has_pipeline)
+        return ax_fail(err, AX_NOT_FOUND, "%s: pictures need a model.json beside it that says how they become the input",
+                       r->artifact.model);
+    if (ax_engine_inputs(e) != 1)
+        return ax_fail(err, AX_UNSUPPORTED, "%s: has %d inputs; pictures need a model with one. Use --tensors",
+                       r->artifact.name, ax_engine_inputs(e));
+    const struct ax_shape *s = &ax_engine_input(e, 0)->shape;
+    if (s->rank != 4)
+        return ax_fail(err, AX_SHAPE, "%s: its input '%s' is %s; pictures need NCHW or NHWC. Use --tensors", r->artifact.name,
+                       ax_engine_input(e, 0)->name, ax_shape_text(s, shape));
+    return AX_OK;
+}
+
+static enum ax_status make_room(struct work *w, struct ax_error *err)
+{
+    struct ax_run *r = w->run;
+    w->one = ax_engine_input(r->pipe[0].engine, 0)->shape;
+    w->batch = (int)w->one.dim[0];
+    w->one.dim[0] = 1;
+    w->elements = ax_shape_count(&w->one);
+    w->n_outputs = ax_engine_outputs(r->pipe[0].engine);
+    w->input = calloc((size_t)(w->elements * w->batch), sizeof *w->input);
+    w->slots = calloc((size_t)w->batch, sizeof *w->slots);
+    w->buffers = calloc((size_t)w->n_outputs + 1, sizeof *w->buffers);
+    bool ok = w->input && w->slots && w->buffers;
+    for (int i = 0; i < r->n_pipes && ok; i++) {
+        if (ax_outputs_new(r->pipe[i].engine, 1, false, &w->outputs[i], err)) return err->status;
+        ok = (w->tensors[i] = calloc((size_t)w->n_outputs + 1, sizeof **w->tensors)) != NULL;
+    }
+    return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
+}
+
+static void release(struct work *w)
+{
+    for (int i = 0; i < 2; i++) {
+        ax_outputs_free(&w->outputs[i]);
+        free(w->tensors[i]);
+    }
+    free(w->input);
+    free(w->slots);
+    free(w->buffers);
+    ax_post_close(w->post);
+}
+
+/* -- one batch -- */
+
+static enum ax_status run_pipe(struct work *w, int pipe, struct ax_error *err)
+{
+    struct ax_engine_buffer in = {w->input, AX_DTYPE_FLOAT32};
+    for (int i = 0; i < w->n_outputs; i++) w->buffers[i] = ax_outputs_at(&w->outputs[pipe], i, 0);
+    return ax_engine_run(w->run->pipe[pipe].engine, &in, w->buffers, err);
+}
+
+/* The float outputs of one picture of the batch. Outputs without a batch dimension belong to every picture. */
+static int view_outputs(struct work *w, int pipe, int slot)
+{
+    int n = 0;
+    for (int i = 0; i < w->n_outputs; i++) {
+        const struct ax_engine_port *port = ax_engine_output(w->run->pipe[pipe].engine, i);
+        const struct ax_array *a = &w->outputs[pipe].arrays.item[i];
+        struct ax_post_tensor t = {port->name, port->shape, a->data};
+        if (a->dtype != AX_DTYPE_FLOAT32) continue;
+        if (w->batch > 1 && t.shape.rank && t.shape.dim[0] == w->batch) {
+            t.shape.dim[0] = 1;
+            t.data += slot * (port->count / w->batch);
+        }
+        w->tensors[pipe][n++] = t;
+    }
+    return n;
+}
+
+/* Results of a picture; what a step changes in place is a copy, so that outputs can be compared afterwards. */
+static enum ax_status answer(struct work *w, int pipe, int slot, struct ax_run_answer *a, struct ax_error *err)
+{
+    const struct slot *s = &w->slots[slot];
+    struct ax_arena mem = {0};
+    *a = (struct ax_run_answer){.pipe = w->run->pipe[pipe].name, .tensors = w->tensors[pipe]};
+    a->n_tensors = view_outputs(w, pipe, slot);
+    struct ax_post_tensor *copies = ax_arena_copy(&mem, a->tensors, (size_t)(a->n_tensors + 1) * sizeof *copies);
+    for (int i = 0; i < a->n_tensors; i++)
+        copies[i].data = ax_arena_copy(&mem, copies[i].data, (size_t)ax_shape_count(&copies[i].shape) * sizeof(float));
+    struct ax_post_input in = {copies, a->n_tensors, s->fit, s->width, s->height};
+    enum ax_status st = ax_post_run(w->post, &in, &a->result, err);
+    ax_arena_free(&mem);
+    return st;
+}
+
+static enum ax_status report_slot(struct work *w, int slot, struct ax_error *err)
+{
+    struct ax_run_answer answers[2] = {0};
+    const struct slot *s = &w->slots[slot];
+    enum ax_status st = AX_OK;
+    for (int i = 0; i < w->run->n_pipes && !st; i++) st = answer(w, i, slot, &answers[i], err);
+    if (!st) ax_report_answer(&w->report, s->path, s->width, s->height, answers, w->run->n_pipes);
+    for (int i = 0; i < 2; i++) ax_result_free(&answers[i].result);
+    return st;
+}
+
+static enum ax_status flush_batch(struct work *w, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    if (!w->filled) return AX_OK;
+    for (int i = 0; i < w->run->n_pipes && !s; i++) s = run_pipe(w, i, err);
+    for (int i = 0; i < w->filled && !s; i++) s = report_slot(w, i, err);
+    w->filled = 0;
+    return s;
+}
+
+/* -- all pictures -- */
+
+static enum ax_status take_picture(struct work *w, const char *path, struct ax_error *err)
+{
+    struct ax_image im;
+    struct slot *s = &w->slots[w->filled];
+    enum ax_status st = ax_image_load(path, &im, err);
+    if (st) return st;
+    *s = (struct slot){.path = path, .width = im.width, .height = im.height};
+    st = ax_preprocess(&w->run->pipeline, &im, &w->one, w->input + w->filled * w->elements, &s->fit, err);
+    ax_image_free(&im);
+    if (!st) w->filled++;
+    return st;
+}
+
+/* A step that does not lead to the input's size is the descriptor's fault, not the picture's. */
+static bool goes_on(enum ax_status s)
+{
+    return s == AX_FORMAT || s == AX_NOT_FOUND || s == AX_IO || s == AX_UNSUPPORTED || s == AX_INVALID_ARGUMENT;
+}
+
+static enum ax_status run_all(struct work *w, const struct ax_inputs *list, int *failed, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    for (int i = 0; i < list->count && !s; i++) {
+        s = take_picture(w, list->item[i], err);
+        if (s && goes_on(s)) {
+            ++*failed;
+            s = flush_batch(w, err) ? err->status : AX_OK;
+            if (!s) ax_report_failure(&w->report, list->item[i], err);
+        } else if (!s && w->filled == w->batch)
+            s = flush_batch(w, err);
+    }
+    return s ? s : flush_batch(w, err);
+}
+
+static void list_inputs(struct work *w, const char *const *inputs, int count, struct ax_inputs *list, int *failed)
+{
+    struct ax_error err;
+    for (int i = 0; i < count; i++)
+        if (ax_inputs_add(list, &w->run->mem, inputs[i], &err)) {
+            ++*failed;
+            ax_report_failure(&w->report, inputs[i], &err);
+        }
+    w->report.headed = list->count > 1;
+}
+
+enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err)
+{
+    struct work w = {.run = r};
+    struct ax_inputs list = {0};
+    struct ax_post_options opt = {(int)r->set->top_k, r->set->labels};
+    enum ax_status s = check_input(r, err);
+    if (!s) s = ax_post_open(&r->pipeline, &opt, &w.post, err);
+    if (!s) s = make_room(&w, err);
+    if (!s) {
+        w.report = (struct ax_run_report){.run = r, .described = ax_post_steps(w.post) > 0, .outputs = w.outputs};
+        ax_report_begin(&w.report);
+        list_inputs(&w, inputs, count, &list, failed);
+        s = run_all(&w, &list, failed, err);
+        ax_report_end(&w.report);
+    }
+    ax_inputs_free(&list);
+    release(&w);
+    return s;
+}
