@@ -73,6 +73,28 @@ static void mean(struct importer *im)
     im_apply(im, AX_OP_MUL, in, 2, NULL);
 }
 
+/* Before opset 7 the second operand was laid along the first from `axis` on, where `broadcast` was set. */
+static int lay_along(struct importer *im, int x, int y)
+{
+    if (im->node_opset >= 7 || !im_int(im, "broadcast", 0) || !im_attr(im, "axis") || !im_ok(im)) return y;
+    const struct ax_shape sx = *im_shape(im, x), sy = *im_shape(im, y);
+    int axis = im_axis(im, im_int(im, "axis", 0), sx.rank), end = axis + sy.rank;
+    if (im_ok(im) && end > sx.rank)
+        im_fail(im, AX_SHAPE, "axis %d leaves no room for the second operand's %d dimensions", axis, sy.rank);
+    if (!im_ok(im) || end == sx.rank) return y;
+    struct ax_shape to = {.rank = sx.rank - axis};
+    for (int i = 0; i < to.rank; i++) to.dim[i] = i < sy.rank ? sy.dim[i] : 1;
+    return im_reshape(im, y, to.rank, to.dim, "along");
+}
+
+static void binary(struct importer *im)
+{
+    int x = im_need(im, 0, "A"), y = im_need(im, 1, "B");
+    if (!im_ok(im)) return;
+    im->in[1] = lay_along(im, x, y);
+    canon_generic(im, ax_op_find("", im->node->op_type));
+}
+
 /* -- types -- */
 
 static void cast(struct importer *im)
@@ -99,6 +121,7 @@ static void cast_like(struct importer *im)
 static void power(struct importer *im)
 {
     int x = im_need(im, 0, "X"), y = im_need(im, 1, "Y");
+    if (im_ok(im)) y = lay_along(im, x, y);
     if (!im_ok(im)) return;
     enum ax_dtype t = im_value(im, x)->dtype, e = im_value(im, y)->dtype;
     if (t != AX_DTYPE_FLOAT32 && e == AX_DTYPE_FLOAT32) { /* integer to a real power: in float and back */
@@ -197,6 +220,16 @@ static void gelu(struct importer *im)
 }
 
 const struct canon canon_elementwise[] = {
+    {"Add", "", binary},
+    {"Sub", "", binary},
+    {"Mul", "", binary},
+    {"Div", "", binary},
+    {"And", "", binary},
+    {"Or", "", binary},
+    {"Xor", "", binary},
+    {"Equal", "", binary},
+    {"Greater", "", binary},
+    {"Less", "", binary},
     {"Clip", "", clip},
     {"Sum", "", variadic},
     {"Max", "", variadic},

@@ -235,7 +235,7 @@ static void prelu(struct importer *im)
     if (!im_ok(im)) return;
     const struct ax_shape s = *im_shape(im, slope), sx = *im_shape(im, x);
     canon_check_weights(im, slope);
-    if (im->file.lifted && s.rank == 1 && sx.rank > 2 && s.dim[0] == sx.dim[1] && s.dim[0] != 1) {
+    if ((im->file.lifted || im->node_opset < 7) && s.rank == 1 && sx.rank > 2 && s.dim[0] == sx.dim[1] && s.dim[0] != 1) {
         struct ax_shape to = {.rank = sx.rank - 1, .dim = {s.dim[0], 1, 1, 1, 1, 1, 1, 1}};
         slope = im_reshape(im, slope, to.rank, to.dim, "slope");
     }

@@ -6,7 +6,7 @@
 #include "onnx/importer.h"
 #include "onnx/shim.h"
 
-enum { MIN_OPSET = 7, MAX_OPSET = 22, MAX_IR = 13, LIFT_TO = 9, MAX_CHECKED = 64 << 20 };
+enum { MIN_OPSET = 5, MAX_OPSET = 22, MAX_IR = 13, LIFT_TO = 9, MAX_CHECKED = 64 << 20 };
 
 int import_opset(const struct importer *im, const char *domain)
 {
@@ -144,7 +144,7 @@ static void check_version(struct importer *im)
                 MAX_OPSET, MAX_OPSET);
 }
 
-/* Models from before opset 7 are converted by libonnx. */
+/* Models from before opset 5 are converted by libonnx. */
 static void lift(struct importer *im)
 {
     char message[512];
@@ -206,6 +206,7 @@ static void build(struct importer *im)
         if (!outputs[i] || !*outputs[i]) im_fail(im, AX_FORMAT, "output %d has no name", i);
     }
     if (n < 1) im_fail(im, AX_FORMAT, "the model has no outputs");
+    if (!im_ok(im)) return;
     reach_outputs(im, outputs, n, needed);
     reach_unknown(im, needed);
     im_inputs(im);
