@@ -1,0 +1,12 @@
+# The importer's fuzzer: its seed corpus is made by make_corpus, so that no binary lies in the repository.
+add_executable(make_corpus ${CMAKE_CURRENT_LIST_DIR}/make_corpus.c)
+target_include_directories(make_corpus PRIVATE ${CMAKE_CURRENT_LIST_DIR}/..)
+add_executable(fuzz_import ${CMAKE_CURRENT_LIST_DIR}/fuzz_import.c)
+target_include_directories(fuzz_import PRIVATE ${CMAKE_SOURCE_DIR}/runtime ${CMAKE_SOURCE_DIR}/compiler)
+target_link_libraries(fuzz_import PRIVATE axcompiler axon axformats)
+set(AX_IMPORT_CORPUS ${CMAKE_CURRENT_BINARY_DIR}/corpus-import)
+file(MAKE_DIRECTORY ${AX_IMPORT_CORPUS})
+add_test(NAME fuzz_import_corpus COMMAND make_corpus ${AX_IMPORT_CORPUS})
+add_test(NAME fuzz_import COMMAND fuzz_import --rounds 150 ${AX_IMPORT_CORPUS})
+set_tests_properties(fuzz_import_corpus PROPERTIES FIXTURES_SETUP import_corpus)
+set_tests_properties(fuzz_import PROPERTIES FIXTURES_REQUIRED import_corpus TIMEOUT 600)

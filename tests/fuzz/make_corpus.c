@@ -1,0 +1,143 @@
+/* Writes the seed models for fuzzing the importer into a folder: small models that reach most of its code.
+ *
+ *   make_corpus FOLDER */
+#include "unit/onnx_model.h"
+
+static const char *folder;
+
+static void save(struct model *m, const char *name)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s.onnx", folder, name);
+    model_save(m, path);
+}
+
+static void network(int opset, const char *name)
+{
+    struct model m;
+    model_begin(&m, opset);
+    model_input(&m, "x", "Nx3x8x8");
+    model_floats(&m, "w", "4x3x3x3", NULL);
+    model_floats(&m, "b", "4", NULL);
+    model_floats(&m, "two", "4", (const float[]){1, 1, 2, 2});
+    model_floats(&m, "fc", "64x64", NULL);
+    MODEL_LONGS(&m, "flat", 0, -1);
+    model_node(&m, "Conv", "x,w,b", "c", "auto_pad='SAME_UPPER'; strides=[2,2]");
+    model_node(&m, "BatchNormalization", "c,b,b,b,b", "n", "epsilon=0.001");
+    model_node(&m, "Relu", "n", "r", "");
+    model_node(&m, "MaxPool", "r", "p", "kernel_shape=[2,2]; strides=[2,2]; ceil_mode=1");
+    model_node(&m, opset < 10 ? "Upsample" : "Resize", opset < 11 ? "p,two" : "p,,two", "u", "mode='nearest'");
+    model_node(&m, "Add", "u,r", "a", "");
+    model_node(&m, "Reshape", "a,flat", "f", "");
+    model_node(&m, "MatMul", "f,fc", "g", "");
+    model_node(&m, "Softmax", "g", "y", "axis=1");
+    model_output(&m, "y");
+    save(&m, name);
+}
+
+static void shapes(void)
+{
+    struct model m;
+    model_begin(&m, 13);
+    model_input(&m, "x", "2x3x4");
+    MODEL_LONG(&m, "zero", 0);
+    MODEL_LONGS(&m, "axes", 0);
+    MODEL_LONGS(&m, "rest", -1);
+    MODEL_LONGS(&m, "from", 0, 1);
+    MODEL_LONGS(&m, "to", 2, 3);
+    MODEL_LONGS(&m, "pads", 0, 1, 0, 1);
+    MODEL_LONGS(&m, "repeat", 2, 1);
+    model_node(&m, "Shape", "x", "s", "");
+    model_node(&m, "Gather", "s,zero", "n", "axis=0");
+    model_node(&m, "Unsqueeze", "n,axes", "n1", "");
+    model_node(&m, "Concat", "n1,rest", "shape", "axis=0");
+    model_node(&m, "Reshape", "x,shape", "r", "");
+    model_node(&m, "Slice", "r,from,to", "l", "");
+    model_node(&m, "Pad", "l,pads", "p", "mode='reflect'");
+    model_node(&m, "Tile", "p,repeat", "t", "");
+    model_node(&m, "Split", "t", "a,b", "axis=0");
+    model_node(&m, "Transpose", "b", "y", "perm=[1,0]");
+    model_node(&m, "ReduceMean", "a", "z", "axes=[-1]; keepdims=0");
+    model_output(&m, "y");
+    model_output(&m, "z");
+    save(&m, "shapes");
+}
+
+static void quantized(void)
+{
+    struct model m;
+    model_begin(&m, 13);
+    m.extra_domain = "com.microsoft";
+    model_input(&m, "x", "1x2x4x4");
+    model_floats(&m, "s", "scalar", (const float[]){0.5f});
+    model_raw(&m, "z", MODEL_UINT8, "scalar", "\x80", 1);
+    model_raw(&m, "w", MODEL_UINT8, "2x2x1x1", "\x01\x02\x03\x04", 4);
+    model_raw(&m, "b", MODEL_INT32, "2", "\x01\0\0\0\x02\0\0\0", 8);
+    model_node(&m, "QuantizeLinear", "x,s,z", "q", "");
+    model_node(&m, "QLinearConv", "q,s,z,w,s,z,s,z,b", "c", "");
+    model_node(&m, "com.microsoft:QLinearAdd", "c,s,z,q,s,z,s,z", "d", "");
+    model_node(&m, "DequantizeLinear", "d,s,z", "f", "");
+    model_node(&m, "DynamicQuantizeLinear", "f", "dq,ds,dz", "");
+    model_node(&m, "ConvInteger", "dq,w,dz,z", "i", "");
+    model_node(&m, "Cast", "i", "fi", "to=1");
+    model_node(&m, "Mul", "fi,ds", "y", "");
+    model_output(&m, "y");
+    save(&m, "quantized");
+}
+
+static void branch(struct bytes *a, const char *name, const char *op)
+{
+    struct bytes g = {0};
+    put_node(&g, op, "x", "inner", "", NULL);
+    put_text(&g, 2, name);
+    put_value(&g, 12, "inner", MODEL_FLOAT, NULL);
+    put_text(a, 1, name);
+    put_message(a, 6, &g);
+}
+
+static void conditional(void)
+{
+    struct model m;
+    struct bytes node = {0}, a = {0};
+    model_begin(&m, 13);
+    model_input(&m, "x", "2x2");
+    model_raw(&m, "yes", MODEL_BOOL, "scalar", "\x01", 1);
+    put_text(&node, 1, "yes");
+    put_text(&node, 2, "y");
+    put_text(&node, 4, "If");
+    branch(&a, "then_branch", "Relu");
+    put_message(&node, 5, &a);
+    branch(&a, "else_branch", "Sigmoid");
+    put_message(&node, 5, &a);
+    put_message(&m.graph, 1, &node);
+    model_output(&m, "y");
+    save(&m, "conditional");
+}
+
+static void old(void)
+{
+    struct model m;
+    model_begin(&m, 6);
+    m.ir = 3;
+    model_input(&m, "x", "2x3x4");
+    model_input(&m, "b", "3");
+    model_floats(&m, "b", "3", NULL);
+    model_node(&m, "Add", "x,b", "y", "broadcast=1; axis=1");
+    model_node(&m, "Clip", "y", "z", "min=0.0; max=6.0");
+    model_output(&m, "z");
+    save(&m, "old");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) return fprintf(stderr, "make_corpus FOLDER\n"), 2;
+    folder = argv[1];
+    network(9, "network9");
+    network(13, "network13");
+    network(20, "network20");
+    shapes();
+    quantized();
+    conditional();
+    old();
+    return 0;
+}
