@@ -1,39 +1,14 @@
-/* Fuzzing the ONNX importer: bytes -> file -> ax_import. With clang, -fsanitize=fuzzer and -DAX_LIBFUZZER it is a libFuzzer
- * target; otherwise main runs a corpus and mutations of it that depend on nothing but the seed:
- *
- *   fuzz_import [--rounds N] [--seed S] FILE|FOLDER...
- *
- * Every file is tried as it is, cut short at each fiftieth of its length, and N times with bytes flipped, fields of wire format
- * overwritten, pieces moved and noise in place of pieces. Import must give a graph that verifies, or an error with a message;
- * sanitizers see to the rest. */
-#include <dirent.h>
-#include <stdint.h>
+/* The ONNX importer: a graph that verifies, or an error with a message. The bytes are tried as a model (with its open
+ * dimensions left open, and set) and as a tensor of test data. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "onnx/import.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char scratch[32];
-
-static void remove_scratch(void)
-{
-    unlink(scratch);
-}
-
-static void write_scratch(const uint8_t *data, size_t size)
-{
-    if (!scratch[0]) {
-        snprintf(scratch, sizeof scratch, "fuzz-import-%ld.onnx", (long)getpid());
-        atexit(remove_scratch);
-    }
-    FILE *f = fopen(scratch, "wb");
-    if (!f || (size && fwrite(data, 1, size, f) != size) || fclose(f)) abort();
-}
+#include "onnx_model.h"
 
 static void must(int holds, const char *what, const char *message)
 {
@@ -42,12 +17,12 @@ static void must(int holds, const char *what, const char *message)
     abort();
 }
 
-static void import_scratch(int64_t batch)
+static void import_model(const char *path, int64_t batch)
 {
     struct ax_import_options opt = {.batch = batch};
     struct ax_graph *g = NULL;
     struct ax_error err = {0};
-    if (ax_import(scratch, &opt, &g, &err)) {
+    if (ax_import(path, &opt, &g, &err)) {
         must(!g, "a graph came with an error", err.message);
         must(err.status != AX_OK && err.message[0], "an error without a message", "");
         must(err.status != AX_INTERNAL, "an internal error", err.message);
@@ -58,7 +33,7 @@ static void import_scratch(int64_t batch)
     ax_graph_free(g);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void import_tensor(const char *path)
 {
     struct ax_arena arena;
     struct ax_error err;
@@ -66,122 +41,145 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ax_shape s;
     void *p;
     char *name;
-    write_scratch(data, size);
-    import_scratch(0);
-    import_scratch(1);
     ax_arena_init(&arena);
-    ax_import_tensor(scratch, &arena, &name, &t, &s, &p, &err);
+    ax_import_tensor(path, &arena, &name, &t, &s, &p, &err);
     ax_arena_free(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    char path[64];
+    int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    if (fd < 0 || (bytes && write(fd, data, bytes) != (ssize_t)bytes)) abort();
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    import_model(path, 0);
+    import_model(path, 1);
+    import_tensor(path);
+    close(fd);
     return 0;
 }
 
-#ifndef AX_LIBFUZZER
+/* -- seeds: small models that reach most of the importer -- */
 
-static uint64_t state;
-
-static uint32_t random_below(uint32_t n)
+static void network(struct model *m, int opset)
 {
-    state ^= state << 13, state ^= state >> 7, state ^= state << 17; /* xorshift */
-    return n ? (uint32_t)(state >> 32) % n : 0;
+    model_begin(m, opset);
+    model_input(m, "x", "Nx3x8x8");
+    model_floats(m, "w", "4x3x3x3", NULL);
+    model_floats(m, "b", "4", NULL);
+    model_floats(m, "two", "4", (const float[]){1, 1, 2, 2});
+    model_floats(m, "fc", "64x16", NULL);
+    MODEL_LONGS(m, "flat", 0, -1);
+    model_node(m, "Conv", "x,w,b", "c", "auto_pad='SAME_UPPER'; strides=[2,2]");
+    model_node(m, "BatchNormalization", "c,b,b,b,b", "n", "epsilon=0.001");
+    model_node(m, "Relu", "n", "r", "");
+    model_node(m, "MaxPool", "r", "p", "kernel_shape=[2,2]; strides=[2,2]; ceil_mode=1");
+    model_node(m, opset < 10 ? "Upsample" : "Resize", opset < 11 ? "p,two" : "p,,two", "u", "mode='nearest'");
+    model_node(m, "Add", "u,r", "a", "");
+    model_node(m, "Reshape", "a,flat", "f", "");
+    model_node(m, "MatMul", "f,fc", "g", "");
+    model_node(m, "Softmax", "g", "y", "axis=1");
+    model_output(m, "y");
 }
 
-static const uint8_t interesting[] = {0x00, 0x01, 0x7f, 0x80, 0xff, 0x08, 0x0a, 0x12, 0x3a, 0x2a, 0x32, 0x4a, 0xfe};
-
-static size_t mutate(uint8_t *p, size_t n, const uint8_t *original)
+static void shapes(struct model *m)
 {
-    for (uint32_t k = 1 + random_below(8); k > 0 && n; k--) {
-        size_t at = random_below((uint32_t)n), len = 1 + random_below(16);
-        if (len > n - at) len = n - at;
-        switch (random_below(6)) {
-        case 0: p[at] ^= (uint8_t)(1u << random_below(8)); break;
-        case 1: p[at] = interesting[random_below(sizeof interesting)]; break;
-        case 2: p[at] = (uint8_t)(p[at] + random_below(9) - 4); break;
-        case 3:
-            for (size_t i = 0; i < len; i++) p[at + i] = (uint8_t)random_below(256);
-            break;
-        case 4: memmove(p + at, original + random_below((uint32_t)(n - len + 1)), len); break;
-        default: /* a piece less */ memmove(p + at, p + at + len, n - at - len); n -= len;
-        }
-    }
-    return n;
+    model_begin(m, 13);
+    model_input(m, "x", "2x3x4");
+    MODEL_LONG(m, "zero", 0);
+    MODEL_LONGS(m, "axes", 0);
+    MODEL_LONGS(m, "rest", -1);
+    MODEL_LONGS(m, "from", 0, 1);
+    MODEL_LONGS(m, "to", 2, 3);
+    MODEL_LONGS(m, "pads", 0, 1, 0, 1);
+    MODEL_LONGS(m, "repeat", 2, 1);
+    model_node(m, "Shape", "x", "s", "");
+    model_node(m, "Gather", "s,zero", "n", "axis=0");
+    model_node(m, "Unsqueeze", "n,axes", "n1", "");
+    model_node(m, "Concat", "n1,rest", "shape", "axis=0");
+    model_node(m, "Reshape", "x,shape", "r", "");
+    model_node(m, "Slice", "r,from,to", "l", "");
+    model_node(m, "Pad", "l,pads", "p", "mode='reflect'");
+    model_node(m, "Tile", "p,repeat", "t", "");
+    model_node(m, "Split", "t", "a,b", "axis=0");
+    model_node(m, "Transpose", "b", "y", "perm=[1,0]");
+    model_node(m, "ReduceMean", "a", "z", "axes=[-1]; keepdims=0");
+    model_output(m, "y");
+    model_output(m, "z");
 }
 
-static long runs;
-
-static void try_bytes(const uint8_t *p, size_t n)
+static void quantized(struct model *m)
 {
-    LLVMFuzzerTestOneInput(p, n);
-    runs++;
+    model_begin(m, 13);
+    m->extra_domain = "com.microsoft";
+    model_input(m, "x", "1x2x4x4");
+    model_floats(m, "s", "scalar", (const float[]){0.5f});
+    model_raw(m, "z", MODEL_UINT8, "scalar", "\x80", 1);
+    model_raw(m, "w", MODEL_UINT8, "2x2x1x1", "\x01\x02\x03\x04", 4);
+    model_raw(m, "b", MODEL_INT32, "2", "\x01\0\0\0\x02\0\0\0", 8);
+    model_node(m, "QuantizeLinear", "x,s,z", "q", "");
+    model_node(m, "QLinearConv", "q,s,z,w,s,z,s,z,b", "c", "");
+    model_node(m, "com.microsoft:QLinearAdd", "c,s,z,q,s,z,s,z", "d", "");
+    model_node(m, "DequantizeLinear", "d,s,z", "f", "");
+    model_node(m, "DynamicQuantizeLinear", "f", "dq,ds,dz", "");
+    model_node(m, "ConvInteger", "dq,w,dz,z", "i", "");
+    model_node(m, "Cast", "i", "fi", "to=1");
+    model_node(m, "Mul", "fi,ds", "y", "");
+    model_output(m, "y");
 }
 
-static void try_file(const char *path, int rounds)
+static void branch(struct bytes *a, const char *name, const char *op)
 {
-    enum { MOST = 8 << 20, FLIPPED = 64 << 10 };
-    FILE *f = fopen(path, "rb");
-    uint8_t *p = malloc(MOST), *q = malloc(MOST);
-    if (!f || !p || !q) {
-        fprintf(stderr, "fuzz_import: cannot read %s\n", path);
-        exit(1);
-    }
-    size_t n = fread(p, 1, MOST, f);
-    fclose(f);
-    try_bytes(p, n);
-    for (int i = 0; i < 50 && n; i++) try_bytes(p, n * (size_t)i / 50);
-    for (int i = 0; i < rounds && n && n <= FLIPPED; i++) {
-        memcpy(q, p, n);
-        try_bytes(q, mutate(q, n, p));
-    }
-    free(p);
-    free(q);
+    struct bytes g = {0};
+    put_node(&g, op, "x", "inner", "", NULL);
+    put_text(&g, 2, name);
+    put_value(&g, 12, "inner", MODEL_FLOAT, NULL);
+    put_text(a, 1, name);
+    put_message(a, 6, &g);
 }
 
-static void try_path(const char *path, int rounds)
+static void conditional(struct model *m)
 {
-    struct stat st;
-    struct dirent **list;
-    if (stat(path, &st)) exit(fprintf(stderr, "fuzz_import: cannot read %s\n", path) > 0);
-    if (!S_ISDIR(st.st_mode)) {
-        try_file(path, rounds);
-        return;
-    }
-    int n = scandir(path, &list, NULL, alphasort); /* sorted: the same order everywhere */
-    for (int i = 0; i < n; i++) {
-        char inner[1024];
-        snprintf(inner, sizeof inner, "%s/%s", path, list[i]->d_name);
-        if (list[i]->d_name[0] != '.') try_path(inner, rounds);
-        free(list[i]);
-    }
-    if (n >= 0) free(list);
+    struct bytes node = {0}, a = {0};
+    model_begin(m, 13);
+    model_input(m, "x", "2x2");
+    model_raw(m, "yes", MODEL_BOOL, "scalar", "\x01", 1);
+    put_text(&node, 1, "yes");
+    put_text(&node, 2, "y");
+    put_text(&node, 4, "If");
+    branch(&a, "then_branch", "Relu");
+    put_message(&node, 5, &a);
+    branch(&a, "else_branch", "Sigmoid");
+    put_message(&node, 5, &a);
+    put_message(&m->graph, 1, &node);
+    model_output(m, "y");
 }
 
-static void try_noise(int rounds)
+static void old(struct model *m)
 {
-    uint8_t noise[512];
-    for (int i = 0; i < rounds; i++) {
-        size_t n = random_below(sizeof noise);
-        for (size_t k = 0; k < n; k++) noise[k] = (uint8_t)random_below(256);
-        if (n > 2 && i % 2) noise[0] = 0x3a, noise[1] = (uint8_t)(n - 2); /* a graph of noise */
-        try_bytes(noise, n);
-    }
+    model_begin(m, 6);
+    m->ir = 3;
+    model_input(m, "x", "2x3x4");
+    model_input(m, "b", "3");
+    model_floats(m, "b", "3", NULL);
+    model_node(m, "Add", "x,b", "y", "broadcast=1; axis=1");
+    model_node(m, "Clip", "y", "z", "min=0.0; max=6.0");
+    model_output(m, "z");
 }
 
-int main(int argc, char **argv)
+uint8_t *fuzz_seed(int i, size_t *bytes)
 {
-    int rounds = 50;
-    uint64_t seed = 1;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--rounds") && i + 1 < argc)
-            rounds = atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
-            seed = strtoull(argv[++i], NULL, 10);
-        else {
-            state = seed * 0x9e3779b97f4a7c15u + 1;
-            try_path(argv[i], rounds);
-        }
+    struct model m;
+    switch (i) {
+    case 0: network(&m, 9); break;
+    case 1: network(&m, 20); break;
+    case 2: shapes(&m); break;
+    case 3: quantized(&m); break;
+    case 4: conditional(&m); break;
+    case 5: old(&m); break;
+    default: return NULL;
     }
-    state = seed * 0x9e3779b97f4a7c15u + 1;
-    try_noise(rounds * 10);
-    printf("%ld files tried\n", runs);
-    return 0;
+    struct bytes b = model_bytes(&m);
+    *bytes = b.n;
+    return b.p;
 }
-#endif
