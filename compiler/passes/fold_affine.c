@@ -66,7 +66,8 @@ static bool fold_forward(struct ax_graph *g, int i)
     struct affine a;
     int user = pass_only_user(g, g->nodes[i].outputs[0]);
     if (user == AX_NONE || !plain(g, user) || g->nodes[user].op == AX_OP_CONV_TRANSPOSE) return false;
-    if (g->nodes[user].inputs[0] != g->nodes[i].outputs[0] || g->values[g->nodes[user].inputs[1]].shape.rank == 3) return false;
+    if (g->nodes[user].inputs[0] != g->nodes[i].outputs[0]) return false;
+    if (g->nodes[user].op == AX_OP_CONV && g->values[g->nodes[user].inputs[1]].shape.rank != 4) return false;
     if (!affine_read(g, i, AX_NONE, pass_channel_axis(g, user), &a) || (a.shifts && !unpadded(&g->nodes[user]))) return false;
     if (a.shifts) affine_set_bias(g, user, NULL, shift_outputs(g, user, a.add));
     if (a.scales) {

@@ -57,6 +57,7 @@ const struct ax_pass ax_passes[] = {
     {NULL, NULL, NULL},
 };
 
+/* A pass that has not come to rest by then is stopped: each of its states is a legal graph. */
 enum { MAX_ROUNDS = 100 };
 
 #ifdef NDEBUG
@@ -104,6 +105,7 @@ enum ax_status ax_passes_run(struct ax_graph *g, const struct ax_pass_options *o
     FILE *out = opt->out ? opt->out : stderr;
     enum ax_status s = known_pass(opt->print_after, err);
     if (!s) s = known_pass(opt->stop_after, err);
+    if (!s && (VERIFY_ALWAYS || opt->verify) && ax_graph_verify(g, err)) s = ax_fail_in(err, "before the passes");
     for (const struct ax_pass *p = ax_passes; !s && p->name; p++) {
         int rounds = 0;
         double start = now_ms();

@@ -115,14 +115,14 @@ static bool to_last(const struct joint *j)
     return j->rank == 4 && j->perm[1] == 3;
 }
 
-/* An input that is not transposed as the others are costs nothing where its transposition is a Reshape, or stands ready. The
- * latter only on the way to channels-last, and the former only for a real Transpose: else two nodes could undo each other's
- * work for ever. */
+/* An input that is not transposed as the others are costs nothing where its transposition is a Reshape, or stands ready on the
+ * way to channels-last. Both only for a `real` Transpose, one that moves more than dimensions of 1: else two nodes could undo
+ * each other's work for ever. */
 static bool costs(const struct ax_graph *g, int v, const struct joint *j, bool real)
 {
     struct ax_shape s = padded_shape(&g->values[v].shape, j->rank);
-    if (real && pass_perm_is_reshape(&s, j->undo)) return false;
-    return !to_last(j) || existing(g, v, j->undo, j->rank) == AX_NONE;
+    if (!real) return true;
+    return !pass_perm_is_reshape(&s, j->undo) && !(to_last(j) && existing(g, v, j->undo, j->rank) != AX_NONE);
 }
 
 /* Whether the node should work in the order of input `driver`'s source. */

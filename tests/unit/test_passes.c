@@ -202,6 +202,16 @@ static void test_squeeze_excite(void **state)
     DONE("Transpose Conv GlobalAveragePool Reshape MatMul[sigmoid] Reshape Mul Conv Transpose");
 }
 
+static void test_gate_of_an_input(void **state) /* the small side moves, not the picture; and nothing moves for ever */
+{
+    (void)state;
+    GRAPH;
+    int x = input(g, "x", SHAPE(1, 8, 16, 16));
+    int s = apply(g, AX_OP_SIGMOID, IN(conv(g, apply(g, AX_OP_GLOBAL_AVERAGE_POOL, IN(x)), 8, 1, 0)));
+    output(g, apply(g, AX_OP_MUL, IN(x, s)));
+    DONE("Transpose GlobalAveragePool Conv[sigmoid] Reshape Mul");
+}
+
 static void test_shuffle(void **state)
 {
     (void)state;
@@ -426,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_not_an_activation),
         cmocka_unit_test(test_squeeze_excite),
+        cmocka_unit_test(test_gate_of_an_input),
         cmocka_unit_test(test_shuffle),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_layernorm),
