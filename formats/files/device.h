@@ -1,0 +1,42 @@
+/* Description of a device, for cost models and for simulation: what a core computes, holds and moves.
+ * docs/schema/device.schema.json describes the file. The struct and the cost of a step are in axformats; reading the JSON in
+ * axfiles. */
+#ifndef AX_FILES_DEVICE_H
+#define AX_FILES_DEVICE_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "program/program.h"
+
+struct ax_device_desc {
+    const char *name, *description;
+    int cores;
+    double clock_hz;
+    double int8_macs_per_cycle;      /* a core: products with weights */
+    double depthwise_macs_per_cycle; /* of depthwise convolutions */
+    double float_macs_per_cycle;
+    int64_t on_chip_bytes;           /* a core: weights that stay */
+    double on_chip_bytes_per_second; /* activations that steps read and write */
+    double stream_bytes_per_second;  /* weights that do not fit, each run */
+    double in_bytes_per_second;      /* tensors into a stage */
+    double out_bytes_per_second;     /* and out of it */
+    double step_seconds;             /* overhead of a step */
+    double call_seconds;             /* overhead of running a stage once */
+};
+
+/* One core of an ordinary processor; fixed figures, the same everywhere. */
+extern const struct ax_device_desc ax_device_cpu;
+
+/* Picoseconds of a step with its weights on chip. */
+int64_t ax_device_step_ps(const struct ax_device_desc *d, const struct ax_program *p, const struct ax_step *s);
+/* Femtoseconds a byte at a rate; 0 for a rate of 0, which means "takes no time". */
+int64_t ax_device_fs_per_byte(double bytes_per_second);
+static inline int64_t ax_device_ps(double seconds)
+{
+    return (int64_t)(seconds * 1e12 + 0.5);
+}
+
+/* Everything read is in mem. Fields that the file leaves out are those of ax_device_cpu. */
+enum ax_status ax_device_read(const char *path, struct ax_device_desc *d, struct ax_arena *mem, struct ax_error *err);
+
+#endif

@@ -1,0 +1,143 @@
+#include "cut.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lower/lower.h"
+
+struct cutter {
+    const struct ax_graph *g;
+    const int *stage_of;
+    int stage;
+    struct ax_graph *to;
+    int *value; /* by value of g: that of the segment, or AX_NONE */
+    struct ax_uses uses;
+};
+
+static int place_of(const struct cutter *c, int v)
+{
+    int node = c->g->values[v].producer;
+    return node == AX_NONE ? -1 : c->stage_of[node];
+}
+
+static bool read_here(const struct cutter *c, int v)
+{
+    for (int i = c->uses.start[v]; i < c->uses.start[v + 1]; i++)
+        if (c->stage_of[c->uses.users[i]] == c->stage) return true;
+    return false;
+}
+
+static bool read_later(const struct cutter *c, int v)
+{
+    for (int i = c->uses.start[v]; i < c->uses.start[v + 1]; i++)
+        if (c->stage_of[c->uses.users[i]] > c->stage) return true;
+    return false;
+}
+
+static int take_value(struct cutter *c, int v)
+{
+    if (v == AX_NONE) return AX_NONE;
+    if (c->value[v] != AX_NONE) return c->value[v];
+    const struct ax_value *from = &c->g->values[v];
+    int n = ax_graph_value(c->to, from->name, from->dtype, &from->shape);
+    struct ax_value *to = &c->to->values[n];
+    to->origin = from->origin;
+    to->quant = from->quant;
+    to->data = from->data;
+    return c->value[v] = n;
+}
+
+static void take_node(struct cutter *c, int node)
+{
+    const struct ax_node *n = &c->g->nodes[node];
+    int *in = malloc(sizeof(int) * (size_t)(n->n_inputs + n->n_outputs + 1)), *out = in + n->n_inputs;
+    if (!in) abort();
+    for (int i = 0; i < n->n_inputs; i++) in[i] = take_value(c, n->inputs[i]);
+    for (int i = 0; i < n->n_outputs; i++) out[i] = take_value(c, n->outputs[i]);
+    int k = ax_graph_node(c->to, n->op, n->name, in, n->n_inputs, out, n->n_outputs);
+    c->to->nodes[k].attrs = ax_arena_copy(&c->to->arena, n->attrs, sizeof *n->attrs * (size_t)n->n_attrs);
+    c->to->nodes[k].n_attrs = n->n_attrs;
+    c->to->nodes[k].why_float = n->why_float;
+    free(in);
+}
+
+static void add(int *list, int *count, int v)
+{
+    for (int i = 0; i < *count; i++)
+        if (list[i] == v) return;
+    list[(*count)++] = v;
+}
+
+/* An output of the model that no node makes (an input or a constant passed through) leaves from the first segment. */
+static bool gives(const struct cutter *c, int v)
+{
+    int place = place_of(c, v);
+    return place == c->stage || (place < 0 && c->stage == 0);
+}
+
+static void take_inputs(struct cutter *c)
+{
+    const struct ax_graph *g = c->g;
+    c->to->inputs = AX_NEW(&c->to->arena, int, g->n_values + 1);
+    for (int i = 0; i < g->n_inputs; i++) {
+        int v = g->inputs[i];
+        if (read_here(c, v) || (c->stage == 0 && ax_is_graph_output(g, v)))
+            add(c->to->inputs, &c->to->n_inputs, take_value(c, v));
+    }
+    for (int v = 0; v < g->n_values; v++)
+        if (place_of(c, v) >= 0 && place_of(c, v) < c->stage && read_here(c, v))
+            add(c->to->inputs, &c->to->n_inputs, take_value(c, v));
+}
+
+static void take_outputs(struct cutter *c)
+{
+    const struct ax_graph *g = c->g;
+    c->to->outputs = AX_NEW(&c->to->arena, int, g->n_values + 1);
+    for (int i = 0; i < g->n_outputs; i++)
+        if (gives(c, g->outputs[i])) add(c->to->outputs, &c->to->n_outputs, take_value(c, g->outputs[i]));
+    for (int v = 0; v < g->n_values; v++)
+        if (place_of(c, v) == c->stage && read_later(c, v)) add(c->to->outputs, &c->to->n_outputs, take_value(c, v));
+}
+
+/* Ports of what crosses say int8, so that whoever connects segments passes the numbers as they are. */
+static void mark_raw(const struct ax_graph *g, const struct ax_program *p, struct ax_port *ports, int n, bool inputs)
+{
+    for (int i = 0; i < n; i++) {
+        int v = ax_graph_find_value(g, ports[i].name);
+        bool user = inputs ? ax_is_graph_input(g, v) : ax_is_graph_output(g, v);
+        if (v != AX_NONE && !user) ports[i].dtype = p->operands[ports[i].operand].dtype;
+    }
+}
+
+enum ax_status ax_segment_make(const struct ax_graph *g, const int *stage_of, int stage, const char *name,
+                               struct ax_segment *out, struct ax_error *err)
+{
+    struct cutter c = {.g = g, .stage_of = stage_of, .stage = stage, .to = ax_graph_new(name), .uses = ax_graph_uses(g)};
+    c.value = malloc(sizeof(int) * (size_t)(g->n_values + 1));
+    if (!c.value) abort();
+    for (int v = 0; v < g->n_values; v++) c.value[v] = AX_NONE;
+    c.to->opset = g->opset;
+    take_inputs(&c);
+    for (int i = 0; i < g->n_nodes; i++)
+        if (stage_of[i] == stage && g->nodes[i].op != AX_OP_NONE) take_node(&c, i);
+    take_outputs(&c);
+    ax_uses_free(&c.uses);
+    free(c.value);
+    *out = (struct ax_segment){.graph = c.to};
+    enum ax_status s = ax_graph_verify(c.to, err);
+    if (!s) s = ax_lower(c.to, NULL, &out->program, NULL, err);
+    if (s) {
+        ax_segment_free(out);
+        return ax_fail_in(err, "segment %d", stage);
+    }
+    mark_raw(g, out->program, out->program->inputs, out->program->n_inputs, true);
+    mark_raw(g, out->program, out->program->outputs, out->program->n_outputs, false);
+    return AX_OK;
+}
+
+void ax_segment_free(struct ax_segment *s)
+{
+    ax_program_free(s->program);
+    ax_graph_free(s->graph);
+    *s = (struct ax_segment){0};
+}
