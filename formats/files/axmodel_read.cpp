@@ -55,7 +55,7 @@ int length(const V *v)
 template <class V>
 bool aligned(const V *v)
 {
-    return !v || reinterpret_cast<uintptr_t>(v->Data()) % 8 == 0;
+    return !v || v->size() == 0 || reinterpret_cast<uintptr_t>(v->Data()) % 8 == 0; // an empty vector lies anywhere
 }
 
 const char *text(const fb::String *s)
