@@ -9,7 +9,8 @@
 #include "tools/shared/artifact.h"
 
 struct settings {
-    int64_t cores, count, warmup, seed;
+    int64_t cores, batch, count, warmup, seed;
+    double wait;
     bool json, layers;
     const char *profile, *tensors;
 };
@@ -18,6 +19,10 @@ static const struct ax_option options[] = {
     {"cores", 'c', "N", AX_OPT_INT, offsetof(struct settings, cores), NULL, "1..1024",
      "Cores to run on; without it all that the process may use.", "Measurement"},
     {"threads", 't', "N", AX_OPT_INT, offsetof(struct settings, cores), NULL, "1..1024", "The same as --cores.", NULL},
+    {"batch", 'b', "N", AX_OPT_INT, offsetof(struct settings, batch), "1", "1..1024",
+     "Samples to run at the same time, each on its share of the cores.", NULL},
+    {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct settings, wait), "60", "0..",
+     "Seconds to wait for cores that another process holds.", NULL},
     {"count", 'n', "N", AX_OPT_INT, offsetof(struct settings, count), "100", "1..10000000", "Runs to measure.", NULL},
     {"warmup", 'w', "N", AX_OPT_INT, offsetof(struct settings, warmup), "3", "0..10000000", "Runs before that.", NULL},
     {"tensors", 0, "FILE", AX_OPT_STRING, offsetof(struct settings, tensors), NULL, NULL,
@@ -46,8 +51,9 @@ static const struct ax_tool tool = {
 
 static enum ax_status open_model(struct ax_bench *b, const struct settings *set, char features[256], struct ax_error *err)
 {
+    enum ax_status s = ax_cores_lease((int)set->cores, set->wait, &b->cores, err);
     int64_t begin = ax_now_ns();
-    enum ax_status s = ax_engine_open(b->model, (int)set->cores, &b->engine, err);
+    if (!s) s = ax_engine_open(b->cores, b->model, b->batch, &b->engine, err);
     b->load_ms = (double)(ax_now_ns() - begin) * 1e-6;
     if (s) return s;
     struct ax_engine_memory m = ax_engine_memory(b->engine);
@@ -55,7 +61,7 @@ static enum ax_status open_model(struct ax_bench *b, const struct settings *set,
     b->profile = (struct ax_profile){.model = b->name,
                                      .device = "cpu",
                                      .features = features,
-                                     .cores = ax_engine_cores(b->engine),
+                                     .cores = ax_cores_count(b->cores),
                                      .count = set->count,
                                      .weights_bytes = m.weights_bytes,
                                      .activations_bytes = m.activations_bytes};
@@ -88,7 +94,7 @@ static enum ax_status bench(const char *what, const struct settings *set, struct
 {
     struct ax_arena mem = {0};
     struct ax_artifact a;
-    struct ax_bench b = {.count = set->count, .warmup = set->warmup};
+    struct ax_bench b = {.batch = (int)set->batch, .count = set->count, .warmup = set->warmup};
     char features[256] = "";
     enum ax_status s = ax_artifact_find(what, &mem, &a, err);
     b.name = a.name, b.model = a.model;
@@ -97,6 +103,7 @@ static enum ax_status bench(const char *what, const struct settings *set, struct
     if (!s && set->profile) s = save_profile(&b, set->profile, err);
     if (!s) show(&b, set);
     ax_engine_close(b.engine);
+    ax_cores_free(b.cores);
     free(b.profile.steps);
     ax_arena_free(&mem);
     return s;

@@ -8,7 +8,9 @@
 
 struct ax_bench {
     const char *name, *model;
+    struct ax_cores *cores;
     struct ax_engine *engine;
+    int batch;
     int64_t count, warmup;
     double load_ms, first_ms;
     struct ax_stats latency_ms;

@@ -17,9 +17,12 @@ struct work {
 
 static enum ax_status prepare(struct ax_bench *b, struct work *w, const char *tensors, uint64_t seed, struct ax_error *err)
 {
-    enum ax_status s =
-        tensors ? ax_samples_open(tensors, b->engine, &w->samples, err) : ax_samples_random(b->engine, seed, &w->samples, err);
-    if (s || (s = ax_outputs_new(b->engine, 1, false, &w->outputs, err))) return s;
+    enum ax_status s = tensors ? ax_samples_open(tensors, b->engine, &w->samples, err)
+                               : ax_samples_random(b->engine, b->batch, seed, &w->samples, err);
+    if (s || (s = ax_outputs_new(b->engine, b->batch, false, &w->outputs, err))) return s;
+    if (w->samples.count < b->batch)
+        return ax_fail(err, AX_SHAPE, "%s: holds %lld samples; a batch needs %d", tensors, (long long)w->samples.count,
+                       b->batch);
     w->in = calloc((size_t)ax_engine_inputs(b->engine) + 1, sizeof *w->in);
     w->out = calloc((size_t)ax_engine_outputs(b->engine) + 1, sizeof *w->out);
     w->ms = calloc((size_t)b->count, sizeof *w->ms);
@@ -41,9 +44,10 @@ static void release(struct work *w)
 /* From the user's tensors to the user's tensors. */
 static enum ax_status run_once(struct ax_bench *b, struct work *w, int64_t i, double *ms, struct ax_error *err)
 {
-    for (int k = 0; k < ax_engine_inputs(b->engine); k++) w->in[k] = ax_samples_at(&w->samples, k, i % w->samples.count);
+    int64_t requests = w->samples.count / b->batch, first = i % requests * b->batch;
+    for (int k = 0; k < ax_engine_inputs(b->engine); k++) w->in[k] = ax_samples_at(&w->samples, k, first);
     int64_t begin = ax_now_ns();
-    enum ax_status s = ax_engine_run(b->engine, w->in, w->out, err);
+    enum ax_status s = ax_engine_run(b->engine, b->batch, w->in, w->out, err);
     *ms = (double)(ax_now_ns() - begin) * 1e-6;
     return s;
 }
@@ -57,7 +61,7 @@ static enum ax_status run_many(struct ax_bench *b, struct work *w, struct ax_err
     for (int64_t i = 0; i < b->warmup && !s; ax_progress_step(&bar, ++i)) s = run_once(b, w, i, &ms, err);
     int64_t begin = ax_now_ns();
     for (int64_t i = 0; i < b->count && !s; ax_progress_step(&bar, b->warmup + ++i)) s = run_once(b, w, i, &w->ms[i], err);
-    b->per_second = (double)b->count * 1e9 / (double)(ax_now_ns() - begin);
+    b->per_second = (double)b->count * b->batch * 1e9 / (double)(ax_now_ns() - begin);
     ax_progress_end(&bar);
     if (!s) b->latency_ms = ax_stats_of(w->ms, b->count);
     return s;

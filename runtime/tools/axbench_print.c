@@ -25,6 +25,7 @@ void ax_bench_print(const struct ax_bench *b, bool layers)
     const struct ax_profile *p = &b->profile;
     printf("model       %s (%s)\n", b->name, b->model);
     printf("device      %s, %d core%s: %s\n", p->device, p->cores, p->cores == 1 ? "" : "s", p->features);
+    if (b->batch > 1) printf("batch       %d samples at the same time\n", b->batch);
     printf("latency     median %.3f ms, mean %.3f, min %.3f, p90 %.3f, p95 %.3f, p99 %.3f, max %.3f (%lld runs after %lld)\n",
            t->median, t->mean, t->min, t->p90, t->p95, t->p99, t->max, (long long)b->count, (long long)b->warmup);
     printf("throughput  %.2f inferences a second\n", b->per_second);
@@ -45,6 +46,7 @@ char *ax_bench_json(const struct ax_bench *b, bool layers)
     ax_jw_text(w, "features", p->features);
     ax_jw_int(w, "cores", p->cores);
     ax_jw_int(w, "threads", p->cores);
+    ax_jw_int(w, "batch", b->batch);
     ax_jw_int(w, "count", b->count);
     ax_jw_int(w, "warmup", b->warmup);
     ax_stats_write(w, "latency_ms", &b->latency_ms);

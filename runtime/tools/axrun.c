@@ -8,6 +8,10 @@ static const struct ax_option options[] = {
     {"cores", 'c', "N", AX_OPT_INT, offsetof(struct ax_run_settings, cores), NULL, "1..1024",
      "Cores to run on; without it all that the process may use.", "Running"},
     {"threads", 't', "N", AX_OPT_INT, offsetof(struct ax_run_settings, cores), NULL, "1..1024", "The same as --cores.", NULL},
+    {"batch", 'b', "N", AX_OPT_INT, offsetof(struct ax_run_settings, batch), "1", "1..1024",
+     "Samples to run at the same time, each on its share of the cores.", NULL},
+    {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct ax_run_settings, wait), "60", "0..",
+     "Seconds to wait for cores that another process holds.", NULL},
     {"pipe", 0, "PIPE", AX_OPT_STRING, offsetof(struct ax_run_settings, pipe), "int8", "int8|float",
      "int8 runs the compiled model; float runs the ONNX model that it was made from, in float32 on the same executor.", NULL},
     {"compare", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, compare), NULL, NULL,
@@ -31,7 +35,8 @@ static const struct ax_tool tool = {
     "runs a compiled model on pictures or tensors",
     "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile wrote, a model.json or an .axmodel. "
     "INPUT is a picture (JPEG, PNG, BMP, WebP...) or a folder of pictures.\n\n"
-    "A picture that cannot be read is reported and the others go on; the exit code is then 1.",
+    "Cores are leased while axrun runs; what another process holds is waited for. A picture that cannot be read is reported "
+    "and the others go on; the exit code is then 1.",
     "  axrun resnet18 cat.jpg\n  axrun resnet18 pictures/ --top_k 3 --json\n  axrun resnet18 cat.jpg --compare\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
     options,
@@ -61,9 +66,10 @@ static enum ax_status open_pipe(struct ax_run *r, const char *name, struct ax_er
     const char *path = r->artifact.model;
     enum ax_status s = strcmp(name, "float") ? AX_OK : ax_run_float_model(r, &path, err);
     struct ax_run_pipe *p = &r->pipe[r->n_pipes];
-    if (!s) s = ax_engine_open(path, (int)r->set->cores, &p->engine, err);
+    if (!s) s = ax_engine_open(r->cores, path, (int)r->set->batch, &p->engine, err);
     if (s) return s;
     p->name = name;
+    if (r->set->compare) ax_engine_rest(p->engine); /* both take turns on the cores */
     r->n_pipes++;
     return AX_OK;
 }
@@ -88,6 +94,7 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
         r->has_pipeline = true;
         s = ax_pipeline_read(r->artifact.descriptor, &r->pipeline, err);
     }
+    if (!s) s = ax_cores_lease((int)r->set->cores, r->set->wait, &r->cores, err);
     if (!s) s = open_pipe(r, r->set->pipe, err);
     if (!s && r->set->compare) s = open_pipe(r, "float", err);
     if (!s && r->n_pipes == 2) s = same_ports(r, err);
@@ -98,6 +105,7 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
 static void release(struct ax_run *r)
 {
     for (int i = 0; i < r->n_pipes; i++) ax_engine_close(r->pipe[i].engine);
+    ax_cores_free(r->cores);
     if (r->has_pipeline) ax_pipeline_free(&r->pipeline);
     ax_arena_free(&r->mem);
 }

@@ -8,7 +8,8 @@
 #include "tools/shared/engine.h"
 
 struct ax_run_settings {
-    int64_t cores, top_k;
+    int64_t cores, batch, top_k;
+    double wait;
     const char *tensors, *out, *pipe, *labels;
     bool raw_outputs, json, compare;
 };
@@ -22,6 +23,7 @@ struct ax_run_pipe {
 struct ax_run {
     const struct ax_run_settings *set;
     struct ax_arena mem;
+    struct ax_cores *cores;
     struct ax_artifact artifact;
     struct ax_pipeline pipeline;
     bool has_pipeline;

@@ -5,6 +5,7 @@
 #include "media/postprocess.h"
 #include "tools/axrun_inputs.h"
 #include "tools/axrun_report.h"
+#include "tools/shared/outputs.h"
 
 /* A picture on its way. */
 struct slot {
@@ -18,7 +19,8 @@ struct work {
     struct ax_run_report report;
     struct ax_post *post;
     struct ax_shape one; /* the input's shape for one picture */
-    int batch, n_outputs, filled;
+    int batch;           /* pictures a request holds: the model's batch times --batch */
+    int model_batch, n_outputs, filled;
     int64_t elements; /* of one picture */
     float *input;
     struct slot *slots;
@@ -48,7 +50,8 @@ static enum ax_status make_room(struct work *w, struct ax_error *err)
 {
     struct ax_run *r = w->run;
     w->one = ax_engine_input(r->pipe[0].engine, 0)->shape;
-    w->batch = (int)w->one.dim[0];
+    w->model_batch = (int)w->one.dim[0];
+    w->batch = w->model_batch * ax_engine_batch(r->pipe[0].engine);
     w->one.dim[0] = 1;
     w->elements = ax_shape_count(&w->one);
     w->n_outputs = ax_engine_outputs(r->pipe[0].engine);
@@ -57,7 +60,8 @@ static enum ax_status make_room(struct work *w, struct ax_error *err)
     w->buffers = calloc((size_t)w->n_outputs + 1, sizeof *w->buffers);
     bool ok = w->input && w->slots && w->buffers;
     for (int i = 0; i < r->n_pipes && ok; i++) {
-        if (ax_outputs_new(r->pipe[i].engine, 1, false, &w->outputs[i], err)) return err->status;
+        if (ax_outputs_new(r->pipe[i].engine, ax_engine_batch(r->pipe[i].engine), false, &w->outputs[i], err))
+            return err->status;
         ok = (w->tensors[i] = calloc((size_t)w->n_outputs + 1, sizeof **w->tensors)) != NULL;
     }
     return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
@@ -81,7 +85,10 @@ static enum ax_status run_pipe(struct work *w, int pipe, struct ax_error *err)
 {
     struct ax_engine_buffer in = {w->input, AX_DTYPE_FLOAT32};
     for (int i = 0; i < w->n_outputs; i++) w->buffers[i] = ax_outputs_at(&w->outputs[pipe], i, 0);
-    return ax_engine_run(w->run->pipe[pipe].engine, &in, w->buffers, err);
+    int samples = (w->filled + w->model_batch - 1) / w->model_batch;
+    enum ax_status s = ax_engine_run(w->run->pipe[pipe].engine, samples, &in, w->buffers, err);
+    if (w->run->n_pipes == 2) ax_engine_rest(w->run->pipe[pipe].engine);
+    return s;
 }
 
 /* The float outputs of one picture of the batch. Outputs without a batch dimension belong to every picture. */
@@ -91,11 +98,11 @@ static int view_outputs(struct work *w, int pipe, int slot)
     for (int i = 0; i < w->n_outputs; i++) {
         const struct ax_engine_port *port = ax_engine_output(w->run->pipe[pipe].engine, i);
         const struct ax_array *a = &w->outputs[pipe].arrays.item[i];
-        struct ax_post_tensor t = {port->name, port->shape, a->data};
+        struct ax_post_tensor t = {port->name, port->shape, (float *)a->data + slot / w->model_batch * port->count};
         if (a->dtype != AX_DTYPE_FLOAT32) continue;
-        if (w->batch > 1 && t.shape.rank && t.shape.dim[0] == w->batch) {
+        if (w->model_batch > 1 && t.shape.rank && t.shape.dim[0] == w->model_batch) {
             t.shape.dim[0] = 1;
-            t.data += slot * (port->count / w->batch);
+            t.data += slot % w->model_batch * (port->count / w->model_batch);
         }
         w->tensors[pipe][n++] = t;
     }
@@ -195,7 +202,7 @@ enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int 
     if (!s) s = ax_post_open(&r->pipeline, &opt, &w.post, err);
     if (!s) s = make_room(&w, err);
     if (!s) {
-        w.report = (struct ax_run_report){.run = r, .described = ax_post_steps(w.post) > 0, .outputs = w.outputs};
+        w.report = (struct ax_run_report){.run = r, .described = ax_post_steps(w.post) > 0};
         ax_report_begin(&w.report);
         list_inputs(&w, inputs, count, &list, failed);
         s = run_all(&w, &list, failed, err);

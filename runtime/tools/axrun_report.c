@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/shared/outputs.h"
+
 /* A label without what a terminal would obey. */
 static const char *label_of(const struct ax_class *c, char buf[128])
 {
@@ -79,11 +81,14 @@ static void print_both(const struct ax_result *a, const struct ax_result *b)
     }
 }
 
-static void print_sqnr(const struct ax_outputs *out)
+static double sqnr_of(const struct ax_run_answer *a, int i)
 {
-    for (int i = 0; i < out[0].arrays.count; i++)
-        printf("output '%s': SQNR %.2f dB\n", out[0].arrays.item[i].name,
-               ax_array_sqnr(&out[1].arrays.item[i], &out[0].arrays.item[i]));
+    return ax_sqnr(a[1].tensors[i].data, a[0].tensors[i].data, ax_shape_count(&a[0].tensors[i].shape));
+}
+
+static void print_sqnr(const struct ax_run_answer *a)
+{
+    for (int i = 0; i < a[0].n_tensors; i++) printf("output '%s': SQNR %.2f dB\n", a[0].tensors[i].name, sqnr_of(a, i));
 }
 
 static void print_comparison(const struct ax_run_report *r, const struct ax_run_answer *a)
@@ -94,7 +99,7 @@ static void print_comparison(const struct ax_run_report *r, const struct ax_run_
         printf("%s\n", a[i].pipe);
         print_answer(r, &a[i]);
     }
-    print_sqnr(r->outputs);
+    print_sqnr(a);
 }
 
 /* -- JSON -- */
@@ -141,11 +146,10 @@ static void json_answer(struct ax_json_writer *w, const struct ax_run_answer *a)
     ax_jw_end(w);
 }
 
-static void json_sqnr(struct ax_json_writer *w, const struct ax_outputs *out)
+static void json_sqnr(struct ax_json_writer *w, const struct ax_run_answer *a)
 {
     ax_jw_object(w, "sqnr_db");
-    for (int i = 0; i < out[0].arrays.count; i++)
-        ax_jw_double(w, out[0].arrays.item[i].name, ax_array_sqnr(&out[1].arrays.item[i], &out[0].arrays.item[i]));
+    for (int i = 0; i < a[0].n_tensors; i++) ax_jw_double(w, a[0].tensors[i].name, sqnr_of(a, i));
     ax_jw_end(w);
 }
 
@@ -169,7 +173,7 @@ void ax_report_answer(struct ax_run_report *r, const char *input, int width, int
         ax_jw_int(r->json, "width", width);
         ax_jw_int(r->json, "height", height);
         for (int i = 0; i < n_answers; i++) json_answer(r->json, &answers[i]);
-        if (n_answers == 2) json_sqnr(r->json, r->outputs);
+        if (n_answers == 2) json_sqnr(r->json, answers);
         ax_jw_end(r->json);
         return;
     }

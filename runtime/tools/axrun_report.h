@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "media/postprocess.h"
 #include "tools/axrun.h"
-#include "tools/shared/outputs.h"
 
 struct ax_run_answer { /* of one pipe */
     const char *pipe;
@@ -16,10 +15,9 @@ struct ax_run_answer { /* of one pipe */
 
 struct ax_run_report {
     const struct ax_run *run;
-    struct ax_json_writer *json;      /* NULL: text */
-    bool headed;                      /* each answer below its input's name */
-    bool described;                   /* there are postprocessing steps */
-    const struct ax_outputs *outputs; /* of the pipes, for --compare */
+    struct ax_json_writer *json; /* NULL: text */
+    bool headed;                 /* each answer below its input's name */
+    bool described;              /* there are postprocessing steps */
 };
 
 void ax_report_begin(struct ax_run_report *r);

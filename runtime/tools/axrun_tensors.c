@@ -17,13 +17,15 @@ static enum ax_status run_samples(struct ax_engine *e, const struct ax_samples_f
     enum ax_status s = in && to ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
     if (!s) s = ax_outputs_new(e, f->count, raw, out, err);
     ax_progress_begin(&bar, "running", f->count);
-    for (int64_t i = 0; i < f->count && !s; i++) {
+    for (int64_t i = 0, n; i < f->count && !s; i += n) {
+        n = f->count - i < ax_engine_batch(e) ? f->count - i : ax_engine_batch(e);
         for (int k = 0; k < ax_engine_inputs(e); k++) in[k] = ax_samples_at(f, k, i);
         for (int k = 0; k < ax_engine_outputs(e); k++) to[k] = ax_outputs_at(out, k, i);
-        s = ax_engine_run(e, in, to, err);
-        ax_progress_step(&bar, i + 1);
+        s = ax_engine_run(e, (int)n, in, to, err);
+        ax_progress_step(&bar, i + n);
     }
     ax_progress_end(&bar);
+    ax_engine_rest(e);
     free(in);
     free(to);
     return s;
@@ -35,7 +37,8 @@ static void print_difference(const struct ax_outputs *a, const struct ax_outputs
     if (w) ax_jw_object(w, NULL), ax_jw_int(w, "samples", a->runs), ax_jw_object(w, "sqnr_db");
     for (int i = 0; i < a->arrays.count; i++) {
         const struct ax_array *x = &b->arrays.item[i], *y = &a->arrays.item[i];
-        double db = ax_array_sqnr(x, y);
+        if (x->dtype != AX_DTYPE_FLOAT32) continue;
+        double db = ax_sqnr(x->data, y->data, (int64_t)(x->bytes / 4));
         if (w)
             ax_jw_double(w, x->name, db);
         else

@@ -1,68 +1,161 @@
 #include "tools/shared/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
-#include "exec/exec.h"
-#include "files/axmodel.h"
+#include "api/internal.h" /* the executor of an instance, for profiles; all else is the public header */
+#include "axon/axon.h"
 
-struct ax_engine {
-    struct ax_axmodel *model;
-    struct ax_exec *exec;
-    struct ax_engine_port *inputs, *outputs;
+/* -- cores -- */
+
+struct ax_cores {
+    struct ax_context *context;
+    struct ax_connection *connection;
 };
 
-static void fill_ports(struct ax_engine_port *out, const struct ax_program *p, const struct ax_port *ports, int count)
+static void sleep_ms(int ms)
 {
-    for (int i = 0; i < count; i++) {
-        const struct ax_operand *o = &p->operands[ports[i].operand];
-        bool real = o->quant.count || ports[i].dtype == AX_DTYPE_FLOAT16 || ports[i].dtype == AX_DTYPE_FLOAT64;
-        out[i] = (struct ax_engine_port){ports[i].name, real ? AX_DTYPE_FLOAT32 : ports[i].dtype, o->dtype, ports[i].shape,
-                                         o->quant,      ax_shape_count(&ports[i].shape)};
-    }
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
 }
 
-enum ax_status ax_engine_open(const char *axmodel, int cores, struct ax_engine **out, struct ax_error *err)
+static enum ax_status connect_or_wait(struct ax_cores *c, int cores, double wait_s, struct ax_error *err)
+{
+    struct ax_device cpu;
+    enum ax_status s = ax_connect(c->context, NULL, cores, &c->connection, err);
+    if (ax_context_devices(c->context, &cpu, 1) < 1 || cores > cpu.cores) return s; /* waiting would not help */
+    for (double waited = 0; s == AX_BUSY && waited < wait_s; waited += 0.05) {
+        if (waited == 0) fprintf(stderr, "waiting up to %g s for cores: %s\n", wait_s, err->message);
+        sleep_ms(50);
+        s = ax_connect(c->context, NULL, cores, &c->connection, err);
+    }
+    return s;
+}
+
+enum ax_status ax_cores_lease(int cores, double wait_s, struct ax_cores **out, struct ax_error *err)
+{
+    struct ax_cores *c = calloc(1, sizeof *c);
+    *out = NULL;
+    if (!c) return ax_fail(err, AX_NO_MEMORY, "no memory for the device");
+    enum ax_status s = ax_context_new(&c->context, err);
+    if (!s) s = connect_or_wait(c, cores, wait_s, err);
+    if (s)
+        ax_cores_free(c);
+    else
+        *out = c;
+    return s;
+}
+
+void ax_cores_free(struct ax_cores *c)
+{
+    if (!c) return;
+    ax_connection_free(c->connection);
+    ax_context_free(c->context);
+    free(c);
+}
+
+int ax_cores_count(const struct ax_cores *c)
+{
+    return ax_connection_cores(c->connection, NULL, 0);
+}
+
+/* -- engines -- */
+
+struct ax_engine {
+    struct ax_cores *cores;
+    struct ax_model *model;
+    struct ax_instance *instance; /* NULL while it rests */
+    int batch;
+    struct ax_engine_port *inputs, *outputs;
+    struct ax_buffer *in, *out;
+    void **spare; /* whole batches for requests that hold less, by inputs and then outputs */
+};
+
+static struct ax_engine_port port_of(const struct ax_tensor *t)
+{
+    bool real = t->n_scales || t->dtype == AX_DTYPE_FLOAT16 || t->dtype == AX_DTYPE_FLOAT64;
+    enum ax_dtype dtype = real ? AX_DTYPE_FLOAT32 : t->dtype;
+    return (struct ax_engine_port){.name = t->name,
+                                   .dtype = dtype,
+                                   .stored = t->stored,
+                                   .shape = ax_shape_make(t->rank, t->dim),
+                                   .quant = {t->n_scales, t->scale_axis, t->scale, t->zero_point},
+                                   .count = t->elements,
+                                   .bytes = t->elements * (int64_t)ax_dtype_bytes(dtype)};
+}
+
+static enum ax_status make_ports(struct ax_engine *e, struct ax_error *err)
+{
+    int n_in = ax_model_inputs(e->model), n_out = ax_model_outputs(e->model);
+    e->inputs = calloc((size_t)n_in + 1, sizeof *e->inputs);
+    e->outputs = calloc((size_t)n_out + 1, sizeof *e->outputs);
+    e->in = calloc((size_t)n_in + 1, sizeof *e->in);
+    e->out = calloc((size_t)n_out + 1, sizeof *e->out);
+    e->spare = calloc((size_t)(n_in + n_out) + 1, sizeof *e->spare);
+    if (!e->inputs || !e->outputs || !e->in || !e->out || !e->spare)
+        return ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
+    for (int i = 0; i < n_in; i++) e->inputs[i] = port_of(ax_model_input(e->model, i));
+    for (int i = 0; i < n_out; i++) e->outputs[i] = port_of(ax_model_output(e->model, i));
+    return AX_OK;
+}
+
+static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
+{
+    struct ax_instance_options opt;
+    if (e->instance) return AX_OK;
+    ax_instance_options_default(&opt);
+    opt.batch = e->batch;
+    return ax_instance_new(e->cores->connection, e->model, &opt, &e->instance, err);
+}
+
+enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int batch, struct ax_engine **out,
+                              struct ax_error *err)
 {
     struct ax_engine *e = calloc(1, sizeof *e);
     *out = NULL;
     if (!e) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to open it", axmodel);
-    enum ax_status s = ax_axmodel_open(axmodel, 0, &e->model, err);
-    struct ax_exec_options opt = {.threads = cores};
-    if (!s && (s = ax_exec_new(e->model->program, &opt, &e->exec, err))) ax_fail_in(err, "%s", axmodel);
-    if (!s) {
-        const struct ax_program *p = e->model->program;
-        e->inputs = calloc((size_t)p->n_inputs + 1, sizeof *e->inputs);
-        e->outputs = calloc((size_t)p->n_outputs + 1, sizeof *e->outputs);
-        if (!e->inputs || !e->outputs) s = ax_fail(err, AX_NO_MEMORY, "%s: no memory to open it", axmodel);
-    }
-    if (s) {
+    e->cores = cores;
+    e->batch = batch;
+    enum ax_status s = ax_model_load(cores->context, axmodel, &e->model, err);
+    if (!s) s = make_ports(e, err);
+    if (!s) s = wake(e, err);
+    if (s)
         ax_engine_close(e);
-        return s;
-    }
-    fill_ports(e->inputs, e->model->program, e->model->program->inputs, e->model->program->n_inputs);
-    fill_ports(e->outputs, e->model->program, e->model->program->outputs, e->model->program->n_outputs);
-    *out = e;
-    return AX_OK;
+    else
+        *out = e;
+    return s;
 }
 
 void ax_engine_close(struct ax_engine *e)
 {
     if (!e) return;
-    ax_exec_free(e->exec);
-    ax_axmodel_close(e->model);
+    int n = e->spare ? ax_model_inputs(e->model) + ax_model_outputs(e->model) : 0;
+    for (int i = 0; i < n; i++) free(e->spare[i]);
+    ax_instance_free(e->instance);
+    ax_model_free(e->model);
     free(e->inputs);
     free(e->outputs);
+    free(e->in);
+    free(e->out);
+    free(e->spare);
     free(e);
+}
+
+void ax_engine_rest(struct ax_engine *e)
+{
+    ax_instance_free(e->instance);
+    e->instance = NULL;
 }
 
 int ax_engine_inputs(const struct ax_engine *e)
 {
-    return e->model->program->n_inputs;
+    return ax_model_inputs(e->model);
 }
 
 int ax_engine_outputs(const struct ax_engine *e)
 {
-    return e->model->program->n_outputs;
+    return ax_model_outputs(e->model);
 }
 
 const struct ax_engine_port *ax_engine_input(const struct ax_engine *e, int i)
@@ -75,27 +168,53 @@ const struct ax_engine_port *ax_engine_output(const struct ax_engine *e, int i)
     return &e->outputs[i];
 }
 
-int ax_engine_cores(const struct ax_engine *e)
+int ax_engine_batch(const struct ax_engine *e)
 {
-    return ax_exec_threads(e->exec);
+    return e->batch;
 }
 
 struct ax_engine_memory ax_engine_memory(const struct ax_engine *e)
 {
-    const struct ax_program *p = e->model->program;
-    return (struct ax_engine_memory){p->const_bytes, p->arena_bytes};
+    return (struct ax_engine_memory){e->model->program->const_bytes, ax_model_arena_bytes(e->model)};
 }
 
-enum ax_status ax_engine_run(struct ax_engine *e, const struct ax_engine_buffer *in, const struct ax_engine_buffer *out,
-                             struct ax_error *err)
+/* -- running -- */
+
+static int64_t sample_bytes(const struct ax_engine_port *port, enum ax_dtype t)
 {
-    const struct ax_program *p = e->model->program;
-    enum ax_status s = AX_OK;
-    for (int i = 0; i < p->n_inputs && !s; i++) s = ax_exec_set_input(e->exec, i, in[i].data, in[i].dtype, NULL, err);
-    if (!s) ax_exec_run(e->exec, 0, p->n_steps, NULL);
-    for (int i = 0; i < p->n_outputs && !s; i++) s = ax_exec_get_output(e->exec, i, out[i].data, out[i].dtype, NULL, err);
+    return port->count * (int64_t)ax_dtype_bytes(t);
+}
+
+/* The caller's memory for a full batch, spare memory for a part of one. */
+static enum ax_status bind(struct ax_engine *e, const struct ax_engine_port *port, const struct ax_engine_buffer *b,
+                           void **spare, int samples, struct ax_buffer *to, struct ax_error *err)
+{
+    *to = (struct ax_buffer){b->data, b->dtype, e->batch * sample_bytes(port, b->dtype)};
+    if (samples == e->batch) return AX_OK;
+    if (!*spare) *spare = calloc((size_t)e->batch, (size_t)port->count * 8); /* 8: the widest type */
+    to->data = *spare;
+    return *spare ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a batch of %d", e->batch);
+}
+
+enum ax_status ax_engine_run(struct ax_engine *e, int samples, const struct ax_engine_buffer *in,
+                             const struct ax_engine_buffer *out, struct ax_error *err)
+{
+    int n_in = ax_engine_inputs(e), n_out = ax_engine_outputs(e);
+    enum ax_status s = wake(e, err);
+    for (int i = 0; i < n_in && !s; i++) {
+        s = bind(e, &e->inputs[i], &in[i], &e->spare[i], samples, &e->in[i], err);
+        if (!s && e->in[i].data != in[i].data)
+            memcpy(e->in[i].data, in[i].data, (size_t)(samples * sample_bytes(&e->inputs[i], in[i].dtype)));
+    }
+    for (int i = 0; i < n_out && !s; i++) s = bind(e, &e->outputs[i], &out[i], &e->spare[n_in + i], samples, &e->out[i], err);
+    if (!s) s = ax_instance_run(e->instance, e->in, e->out, err);
+    for (int i = 0; i < n_out && !s; i++)
+        if (e->out[i].data != out[i].data)
+            memcpy(out[i].data, e->out[i].data, (size_t)(samples * sample_bytes(&e->outputs[i], out[i].dtype)));
     return s;
 }
+
+/* -- steps -- */
 
 int ax_engine_steps(const struct ax_engine *e)
 {
@@ -105,11 +224,11 @@ int ax_engine_steps(const struct ax_engine *e)
 struct ax_engine_step ax_engine_step(const struct ax_engine *e, int i)
 {
     const struct ax_step *s = &e->model->program->steps[i];
-    return (struct ax_engine_step){s->name ? s->name : "", ax_step_text(s->kind), ax_exec_kernel_name(e->exec, i), s->node,
-                                   s->macs};
+    const char *kernel = e->instance ? ax_exec_kernel_name(ax_instance_exec(e->instance, 0), i) : "";
+    return (struct ax_engine_step){s->name ? s->name : "", ax_step_text(s->kind), kernel, s->node, s->macs};
 }
 
 void ax_engine_set_hook(struct ax_engine *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx)
 {
-    ax_exec_set_hook(e->exec, hook, ctx);
+    if (e->instance) ax_exec_set_hook(ax_instance_exec(e->instance, 0), hook, ctx);
 }

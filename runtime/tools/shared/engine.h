@@ -1,4 +1,4 @@
-/* A model made ready to run, for the tools: opened, bound to threads, one inference at a time. */
+/* A model made ready to run, for the tools: on leased cores, one request at a time. */
 #ifndef AX_TOOLS_ENGINE_H
 #define AX_TOOLS_ENGINE_H
 
@@ -7,6 +7,16 @@
 #include "base/status.h"
 #include "base/types.h"
 
+/* -- cores -- */
+
+struct ax_cores;
+/* Leases cores of the device; 0: all that are free. Where others hold them it waits up to wait_s seconds, and says so. */
+enum ax_status ax_cores_lease(int cores, double wait_s, struct ax_cores **out, struct ax_error *err);
+void ax_cores_free(struct ax_cores *c); /* NULL is fine */
+int ax_cores_count(const struct ax_cores *c);
+
+/* -- engines -- */
+
 /* An input or output as the user knows it. */
 struct ax_engine_port {
     const char *name;
@@ -14,7 +24,7 @@ struct ax_engine_port {
     enum ax_dtype stored; /* on the device: what raw means */
     struct ax_shape shape;
     struct ax_quant quant; /* count 0: not quantized */
-    int64_t count;         /* elements */
+    int64_t count, bytes;  /* elements; bytes of `dtype` */
 };
 
 struct ax_engine_memory {
@@ -23,24 +33,28 @@ struct ax_engine_memory {
 
 struct ax_engine;
 
-/* cores 0: as many as the process may use. */
-enum ax_status ax_engine_open(const char *axmodel, int cores, struct ax_engine **out, struct ax_error *err);
+/* batch: samples that a request may hold, done at the same time on cores of their own. */
+enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int batch, struct ax_engine **out,
+                              struct ax_error *err);
 void ax_engine_close(struct ax_engine *e); /* NULL is fine */
+/* Gives the cores to others until the next run. */
+void ax_engine_rest(struct ax_engine *e);
 
 int ax_engine_inputs(const struct ax_engine *e);
 int ax_engine_outputs(const struct ax_engine *e);
 const struct ax_engine_port *ax_engine_input(const struct ax_engine *e, int i);
 const struct ax_engine_port *ax_engine_output(const struct ax_engine *e, int i);
-int ax_engine_cores(const struct ax_engine *e);
+int ax_engine_batch(const struct ax_engine *e);
 struct ax_engine_memory ax_engine_memory(const struct ax_engine *e);
 
-/* One tensor each, row-major in the port's shape. */
+/* One tensor a sample, row-major in the port's shape, one after another. */
 struct ax_engine_buffer {
     void *data;
     enum ax_dtype dtype;
 };
-enum ax_status ax_engine_run(struct ax_engine *e, const struct ax_engine_buffer *in, const struct ax_engine_buffer *out,
-                             struct ax_error *err);
+/* samples: 1 to the batch. */
+enum ax_status ax_engine_run(struct ax_engine *e, int samples, const struct ax_engine_buffer *in,
+                             const struct ax_engine_buffer *out, struct ax_error *err);
 
 /* -- steps, for profiles -- */
 
@@ -51,7 +65,7 @@ struct ax_engine_step {
 };
 int ax_engine_steps(const struct ax_engine *e);
 struct ax_engine_step ax_engine_step(const struct ax_engine *e, int i);
-/* Called around every step of the runs to come; NULL ends that. */
+/* Called around every step of the first sample of the runs to come; NULL ends that. The engine must have run once. */
 void ax_engine_set_hook(struct ax_engine *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx);
 
 #endif

@@ -35,12 +35,11 @@ struct ax_engine_buffer ax_outputs_at(const struct ax_outputs *o, int output, in
     return (struct ax_engine_buffer){(uint8_t *)a->data + (size_t)run * (a->bytes / (size_t)o->runs), a->dtype};
 }
 
-double ax_array_sqnr(const struct ax_array *a, const struct ax_array *b)
+double ax_sqnr(const float *a, const float *b, int64_t count)
 {
     double signal = 0, noise = 0;
-    if (a->dtype != AX_DTYPE_FLOAT32 || b->dtype != AX_DTYPE_FLOAT32 || a->bytes != b->bytes) return NAN;
-    for (size_t i = 0; i < a->bytes / 4; i++) {
-        double x = ((const float *)a->data)[i], d = x - ((const float *)b->data)[i];
+    for (int64_t i = 0; i < count; i++) {
+        double x = a[i], d = x - b[i];
         signal += x * x;
         noise += d * d;
     }

@@ -15,7 +15,7 @@ enum ax_status ax_outputs_new(const struct ax_engine *e, int64_t runs, bool raw,
 void ax_outputs_free(struct ax_outputs *o);
 struct ax_engine_buffer ax_outputs_at(const struct ax_outputs *o, int output, int64_t run);
 
-/* 10 log10(power of a / power of a - b), in dB: infinite where they are equal. NaN if the types or sizes differ. */
-double ax_array_sqnr(const struct ax_array *a, const struct ax_array *b);
+/* 10 log10(power of a / power of a - b), in dB: infinite where they are equal. */
+double ax_sqnr(const float *a, const float *b, int64_t count);
 
 #endif

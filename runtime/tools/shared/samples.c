@@ -101,7 +101,8 @@ static uint64_t next_random(uint64_t *state)
 static void fill_random(const struct ax_engine_port *port, struct ax_array *a, uint64_t *state)
 {
     const struct ax_quant *q = &port->quant;
-    for (int64_t i = 0; i < port->count; i++) {
+    int64_t count = (int64_t)(a->bytes / ax_dtype_bytes(a->dtype));
+    for (int64_t i = 0; i < count; i++) {
         uint64_t r = next_random(state);
         if (a->dtype != AX_DTYPE_FLOAT32)
             ((uint8_t *)a->data)[(size_t)i * ax_dtype_bytes(a->dtype)] = r & 1; /* the lowest byte; the others are zero */
@@ -112,17 +113,22 @@ static void fill_random(const struct ax_engine_port *port, struct ax_array *a, u
     }
 }
 
-enum ax_status ax_samples_random(const struct ax_engine *e, uint64_t seed, struct ax_samples_file *out, struct ax_error *err)
+enum ax_status ax_samples_random(const struct ax_engine *e, int count, uint64_t seed, struct ax_samples_file *out,
+                                 struct ax_error *err)
 {
     enum ax_status s = make_room(e, out, err);
     for (int i = 0; i < out->n_inputs && !s; i++) {
         const struct ax_engine_port *port = ax_engine_input(e, i);
         struct ax_array a;
-        s = ax_array_new(port->name, port->dtype, &port->shape, &a, err);
+        struct ax_shape shape = port->shape;
+        if (shape.rank == 0) shape.rank = 1, shape.dim[0] = 1;
+        shape.dim[0] *= count;
+        s = ax_array_new(port->name, port->dtype, &shape, &a, err);
         if (s) break;
         fill_random(port, &a, &seed);
         ax_arrays_add(&out->arrays, &a);
     }
     for (int i = 0; i < out->arrays.count; i++) out->input[i] = &out->arrays.item[i];
+    out->count = count;
     return s;
 }

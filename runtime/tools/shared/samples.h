@@ -20,7 +20,8 @@ void ax_samples_close(struct ax_samples_file *f);
 /* Where sample `i` of an input lies. */
 struct ax_engine_buffer ax_samples_at(const struct ax_samples_file *f, int input, int64_t i);
 
-/* One sample of random numbers that cover each input's range; the same for the same seed. */
-enum ax_status ax_samples_random(const struct ax_engine *e, uint64_t seed, struct ax_samples_file *out, struct ax_error *err);
+/* Samples of random numbers that cover each input's range; the same for the same seed. */
+enum ax_status ax_samples_random(const struct ax_engine *e, int count, uint64_t seed, struct ax_samples_file *out,
+                                 struct ax_error *err);
 
 #endif
