@@ -114,10 +114,26 @@ const float *low_weighted_bias(struct low *L, const struct low_weighted *d)
     return b;
 }
 
+/* Int8 weights that have absorbed a vector of input scales, without them. */
+static const float *without_scales(struct low *L, const struct low_weighted *d, const float *w)
+{
+    const struct ax_quant *q = &low_value(L, d->x)->quant;
+    if (!low_is_quant(low_value(L, d->x)) || !low_is_quant(low_value(L, d->w)) || q->count <= 1) return w;
+    const struct ax_weights *v = &d->view;
+    float *f = ax_arena_copy(&L->tmp, w, (size_t)ax_shape_count(&low_value(L, d->w)->shape) * sizeof *w);
+    for (int g = 0; g < v->groups; g++)
+        for (int n = 0; n < v->n; n++)
+            for (int c = 0; c < v->c; c++)
+                for (int t = 0; t < v->kh * v->kw; t++)
+                    f[ax_weights_at(v, g, n, c, t / v->kw, t % v->kw)] /= q->scale[(g * v->c + c) % q->count];
+    return f;
+}
+
 static int pack_weights(struct low *L, const struct low_weighted *d)
 {
     const float *w = low_floats(L, d->w, "the weights");
     if (!w) return -1;
+    w = without_scales(L, d, w);
     const struct ax_weights *v = &d->view;
     int64_t count = d->depthwise ? (int64_t)v->kh * v->kw * v->groups : ax_packed_f32_count(v);
     struct ax_arena a = {0};
@@ -135,20 +151,25 @@ static int pack_weights(struct low *L, const struct low_weighted *d)
     return op;
 }
 
+int low_slopes(struct low *L, int v, int n)
+{
+    const float *s = low_floats(L, v, "the slope");
+    int64_t count = ax_shape_count(&low_value(L, v)->shape);
+    float *all = AX_NEW(&L->tmp, float, n);
+    if (!s) return -1;
+    if (count != 1 && count != n)
+        low_fail(L, AX_SHAPE, "%lld slopes for %d output channels", (long long)count, n);
+    else
+        for (int i = 0; i < n; i++) all[i] = s[count == 1 ? 0 : i];
+    return low_const_f32(L, n, all);
+}
+
 enum ax_status low_weighted_f32(struct low *L, const struct low_weighted *d, int x, int residual, int y)
 {
     int w = pack_weights(L, d), bias = -1, slope = -1;
     int n = d->view.n * d->view.groups;
     if (d->bias != AX_NONE) bias = low_const_f32(L, n, low_weighted_bias(L, d));
-    if (d->act.slope != AX_NONE) {
-        const float *s = low_floats(L, d->act.slope, "the slope");
-        int64_t count = ax_shape_count(&low_value(L, d->act.slope)->shape);
-        if (L->status != AX_OK) return L->status;
-        float *all = AX_NEW(&L->tmp, float, n);
-        if (count != 1 && count != n) return low_fail(L, AX_SHAPE, "%lld slopes for %d output channels", (long long)count, n);
-        for (int i = 0; i < n; i++) all[i] = s[count == 1 ? 0 : i];
-        slope = low_const_f32(L, n, all);
-    }
+    if (d->act.slope != AX_NONE) slope = low_slopes(L, d->act.slope, n);
     if (L->status != AX_OK) return L->status;
     enum ax_step_kind kind = d->depthwise ? AX_STEP_DWCONV_F32 : d->transposed ? AX_STEP_CONVT_F32 : AX_STEP_CONV_F32;
     low_step(L, kind, LOW_LIST(x, w, bias, residual, slope), LOW_LIST(y), &d->params, sizeof d->params);

@@ -23,6 +23,7 @@ static const struct ax_node *input_transpose(const struct low *L, int v)
     const struct ax_node *t = &g->nodes[L->uses.users[first]];
     for (int i = 0; i < n; i++) {
         const struct ax_node *u = &g->nodes[L->uses.users[first + i]];
+        if (low_is_quant(&g->values[u->outputs[0]]) != low_is_quant(&g->values[v])) return NULL;
         if (u->op != AX_OP_TRANSPOSE || !ax_node_attr(u, "perm") || !same_perm(t, u, g->values[v].shape.rank)) return NULL;
     }
     return t;

@@ -14,6 +14,7 @@ struct low_weighted {
     float alpha, beta;                /* Gemm's factors of the product and of the bias */
     bool depthwise, transposed, rows; /* rows: x is a list of rows (MatMul, Gemm) */
     bool nhwc;
+    bool bare; /* int8: the residual, and what comes behind it, follow as float steps */
 };
 
 /* Reads a node into *d; the op decides which. */
@@ -23,6 +24,9 @@ enum ax_status low_weighted_rows(struct low *L, const struct ax_node *n, struct 
 
 /* The bias as out-channel floats times beta, zeros when there is none; fails if it is no vector over output channels. */
 const float *low_weighted_bias(struct low *L, const struct low_weighted *d);
+
+/* PRelu's slopes as a constant operand of n floats. */
+int low_slopes(struct low *L, int v, int n);
 
 /* Lowers with float weights. x, y, residual: rank-4 operands, channels last. */
 enum ax_status low_weighted_f32(struct low *L, const struct low_weighted *d, int x, int residual, int y);

@@ -48,6 +48,25 @@ static bool fits(const struct low *L, struct low_weighted *d)
     return residual_rides(L, d);
 }
 
+/* A residual that cannot ride (it is float, or a float output has no row for its zero point) is added behind a bare product.
+ * True when d, or d made bare, can run on planes. */
+static bool runs(const struct low *L, struct low_weighted *d)
+{
+    if (fits(L, d)) return true;
+    if (d->residual == AX_NONE) return false;
+    struct low_weighted bare = *d;
+    bare.bare = true;
+    bare.residual = AX_NONE;
+    if (d->params.residual == AX_RESIDUAL_PRE) {
+        bare.act = (struct low_act){.act = AX_ACT_NONE, .slope = AX_NONE};
+        bare.params.act = AX_ACT_NONE;
+    }
+    bare.params.residual = AX_RESIDUAL_NONE;
+    if (!fits(L, &bare)) return false;
+    *d = bare;
+    return true;
+}
+
 /* -- the epilogue -- */
 
 static int32_t weight_zero_sum(const struct low_weighted *d, const int8_t *w, const struct ax_quant *xq, int g, int n)
@@ -92,7 +111,7 @@ static struct low_epi epilogue(struct low *L, const struct low_weighted *d)
     const struct ax_weights *v = &d->view;
     bool post = d->params.residual == AX_RESIDUAL_POST;
     int lanes = d->depthwise ? ax_round_up(v->groups, 16) : v->groups * ax_round_up(v->n, 16);
-    struct low_epi e = low_epi_new(L, lanes, low_is_quant(y) ? &y->quant : NULL, &d->act, post);
+    struct low_epi e = low_epi_new(L, lanes, low_is_quant(y) && !d->bare ? &y->quant : NULL, &d->act, post);
     const float *bias = low_weighted_bias(L, d);
     int64_t n_slope = 0;
     const float *slope = slopes(L, d, &n_slope);
@@ -151,14 +170,14 @@ static struct ax_run *all_runs(struct low *L, const struct ax_weights *v, int x,
         int n = find_runs(L, x, g * v->c, v->c, one);
         if (n > most) most = n;
     }
-    struct ax_run *runs = AX_NEW(&L->tmp, struct ax_run, (int64_t)v->groups * most + bound);
+    struct ax_run *all = AX_NEW(&L->tmp, struct ax_run, (int64_t)v->groups * most + bound);
     for (int g = 0; g < v->groups; g++) {
         int n = find_runs(L, x, g * v->c, v->c, one);
-        memcpy(runs + (int64_t)g * most, one, sizeof *one * (size_t)n);
-        cut_runs(runs + (int64_t)g * most, n, most);
+        memcpy(all + (int64_t)g * most, one, sizeof *one * (size_t)n);
+        cut_runs(all + (int64_t)g * most, n, most);
     }
     *per_group = most;
-    return runs;
+    return all;
 }
 
 static int packed(struct low *L, const struct low_weighted *d, const struct ax_run *runs, int n_runs)
@@ -200,20 +219,22 @@ static int input_with_halo(struct low *L, const struct low_weighted *d)
 static int output_of(struct low *L, const struct low_weighted *d)
 {
     const struct ax_value *y = low_value(L, d->y);
+    if (d->bare) return low_plain_new(L, y->name, AX_DTYPE_FLOAT32, y->shape.rank, y->shape.dim);
     if (!low_is_planes(y)) return low_out(L, d->y);
     return L->native[d->y] = low_planes_new(L, y, NULL, 0);
 }
 
-enum ax_status low_weighted_s8(struct low *L, struct low_weighted *d, bool *done)
+static int residual_of(struct low *L, const struct low_weighted *d, int y)
 {
-    if (!fits(L, d)) return AX_OK;
-    *done = true;
-    int x = input_with_halo(L, d), y = output_of(L, d), residual = -1;
-    if (d->residual != AX_NONE) {
-        residual = low_in_planes(L, d->residual);
-        if (low_op(L, y)->layout == AX_LAYOUT_PLANES && !low_same_structure(L, residual, y))
-            residual = low_copy_planes(L, residual, low_value(L, d->residual), NULL, 0);
-    }
+    if (d->residual == AX_NONE) return -1;
+    int r = low_in_planes(L, d->residual);
+    if (low_op(L, y)->layout != AX_LAYOUT_PLANES || low_same_structure(L, r, y)) return r;
+    return low_copy_planes(L, r, low_value(L, d->residual), NULL, 0);
+}
+
+static enum ax_status emit(struct low *L, const struct low_weighted *d, int y)
+{
+    int x = input_with_halo(L, d), residual = residual_of(L, d, y);
     struct low_epi e = epilogue(L, d);
     if (L->status != AX_OK) return L->status;
     struct ax_conv_params p = d->params;
@@ -223,12 +244,35 @@ enum ax_status low_weighted_s8(struct low *L, struct low_weighted *d, bool *done
         return AX_OK;
     }
     int per_group;
-    struct ax_run *runs = all_runs(L, &d->view, x, &per_group);
+    struct ax_run *list = all_runs(L, &d->view, x, &per_group);
     int64_t dim[3] = {d->view.groups, per_group, 3};
-    int w = packed(L, d, runs, per_group), list = low_const(L, AX_DTYPE_INT32, 3, dim, runs), epi = low_epi_const(L, &e);
+    int w = packed(L, d, list, per_group), runs_op = low_const(L, AX_DTYPE_INT32, 3, dim, list), epi = low_epi_const(L, &e);
     enum ax_step_kind kind = d->transposed ? AX_STEP_CONVT_S8 : AX_STEP_CONV_S8;
-    low_step(L, kind, LOW_LIST(x, w, list, epi, residual), LOW_LIST(y), &p, sizeof p);
+    low_step(L, kind, LOW_LIST(x, w, runs_op, epi, residual), LOW_LIST(y), &p, sizeof p);
     return AX_OK;
+}
+
+/* What a bare product left out, in float. */
+static void add_residual(struct low *L, const struct low_weighted *whole, int at)
+{
+    L->form = LOW_REAL;
+    int r = low_in_real(L, whole->residual), y = low_out(L, whole->y);
+    bool post = whole->params.residual == AX_RESIDUAL_POST, prelu = !post && whole->act.slope != AX_NONE;
+    int sum = prelu ? low_like(L, at) : y;
+    low_binary_step(L, AX_BINARY_ADD, at, r, sum, post || prelu ? NULL : &whole->act);
+    if (prelu)
+        low_binary_step(L, AX_BINARY_PRELU, sum, low_slopes(L, whole->act.slope, whole->view.n * whole->view.groups), y, NULL);
+}
+
+enum ax_status low_weighted_s8(struct low *L, struct low_weighted *d, bool *done)
+{
+    const struct low_weighted whole = *d;
+    if (!runs(L, d)) return AX_OK;
+    *done = true;
+    int y = output_of(L, d);
+    LOW_TRY(emit(L, d, y));
+    if (d->bare) add_residual(L, &whole, y);
+    return L->status;
 }
 
 enum ax_status low_conv_s8(struct low *L, const struct ax_node *n, bool *done)
@@ -246,7 +290,7 @@ static enum ax_status update_step(struct low *L, const struct ax_node *n, const 
     struct low_weighted d;
     bool conv = n->op == AX_OP_CONV || n->op == AX_OP_CONV_TRANSPOSE;
     LOW_TRY(conv ? low_weighted_conv(L, n, &d) : low_weighted_rows(L, n, &d));
-    if (!fits(L, &d)) return low_fail(L, AX_INVALID_ARGUMENT, "no longer has the int8 form that the program was made from");
+    if (!runs(L, &d)) return low_fail(L, AX_INVALID_ARGUMENT, "no longer has the int8 form that the program was made from");
     struct low_epi e = epilogue(L, &d);
     if (L->status != AX_OK) return L->status;
     const struct ax_operand *o = &L->p->operands[s->in[s->kind == AX_STEP_DWCONV_S8 ? 2 : 3]];

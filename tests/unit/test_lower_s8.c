@@ -81,6 +81,44 @@ static void test_conv(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_conv(&cases[i]);
 }
 
+/* A residual that stays float, behind and before the activation; output int8 and float. */
+static void test_float_residual(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        struct ax_graph *g = begin();
+        struct conv_case t = {6, 6, 24, 24, 3, 1, 1, 1, 1, i & 4, 1 + (i & 1), "silu", 0};
+        int x = lh_input(g, SHAPE(1, 6, 6, 24)), r = lh_input(g, SHAPE(1, 6, 6, 24));
+        if (t.vector)
+            lh_quant_channels(g, x, -1, 1);
+        else
+            lh_quant_one(g, x, -1, 1);
+        int y = conv_node(g, x, &t, r);
+        if (i & 2) lh_quant_one(g, y, -3, 3);
+        lh_may_float = i & 2 ? 1 : 0;
+        done(g, y, 1);
+        lh_may_float = 0;
+    }
+}
+
+/* Int8 weights where the product has to run in float, as NCHW. */
+static void test_conv_in_float(void **state)
+{
+    (void)state;
+    struct ax_graph *g = begin();
+    int x = lh_input(g, SHAPE(1, 8, 5, 5)), w = lh_const(g, SHAPE(12, 8, 3, 3), 1);
+    int y = lh_node(g, AX_OP_CONV, IN(x, w));
+    lh_int(g, "group", 1);
+    lh_ints(g, "kernel_shape", 2, 3, 3), lh_ints(g, "strides", 2, 1, 1), lh_ints(g, "dilations", 2, 1, 1),
+        lh_ints(g, "pads", 4, 1, 1, 1, 1);
+    lh_infer(g);
+    lh_quant_one(g, x, -1, 1);
+    lh_quant_weights(g, w, 0, NULL, 1, 1);
+    lh_may_float = 1;
+    done(g, y, 0);
+    lh_may_float = 0;
+}
+
 static void test_conv_transpose(void **state)
 {
     (void)state;
@@ -533,13 +571,14 @@ static void test_update_bias(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv),        cmocka_unit_test(test_conv_transpose),
-        cmocka_unit_test(test_matmul),      cmocka_unit_test(test_matmul_two),
-        cmocka_unit_test(test_binary),      cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_pools),       cmocka_unit_test(test_concat_then_conv),
-        cmocka_unit_test(test_slices),      cmocka_unit_test(test_split_conv_concat),
-        cmocka_unit_test(test_moves),       cmocka_unit_test(test_dense_and_halo),
-        cmocka_unit_test(test_boundaries),  cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_conv),          cmocka_unit_test(test_float_residual),
+        cmocka_unit_test(test_conv_in_float), cmocka_unit_test(test_conv_transpose),
+        cmocka_unit_test(test_matmul),        cmocka_unit_test(test_matmul_two),
+        cmocka_unit_test(test_binary),        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_pools),         cmocka_unit_test(test_concat_then_conv),
+        cmocka_unit_test(test_slices),        cmocka_unit_test(test_split_conv_concat),
+        cmocka_unit_test(test_moves),         cmocka_unit_test(test_dense_and_halo),
+        cmocka_unit_test(test_boundaries),    cmocka_unit_test(test_ports),
         cmocka_unit_test(test_update_bias),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
