@@ -19,6 +19,8 @@ struct ax_import_options {
     int n_shapes;
     int64_t
         batch; /* 0: as in the file (an open first dimension is then an error, unless given in shapes); else sets dimension 0 */
+    const struct ax_input_shape *samples; /* shapes of single samples that the user has: they settle open dimensions only */
+    int n_samples;
     const struct ax_bound_input *bound;
     int n_bound;
     const char *const *cut_outputs; /* names of values to end at instead of the model's outputs; NULL */

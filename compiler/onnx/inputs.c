@@ -112,6 +112,16 @@ static int64_t named_dim(const struct importer *im, const Onnx__GraphProto *g, c
     return -1;
 }
 
+/* An open dimension of an input of which the user has samples. */
+static int64_t sampled_dim(const struct importer *im, const char *name, int rank, int k, int n_fed)
+{
+    for (int i = 0; i < im->opt->n_samples; i++) {
+        const struct ax_input_shape *s = &im->opt->samples[i];
+        if ((!strcmp(s->name, name) || (!*s->name && n_fed == 1)) && s->shape.rank == rank) return s->shape.dim[k];
+    }
+    return -1;
+}
+
 static void shape_of(struct importer *im, const Onnx__GraphProto *g, const Onnx__ValueInfoProto *v, int n_fed,
                      struct ax_shape *s)
 {
@@ -140,6 +150,7 @@ static void shape_of(struct importer *im, const Onnx__GraphProto *g, const Onnx_
         s->dim[k] = fixed_dim(d);
         if (s->dim[k] < 0 && dim_name(d)) s->dim[k] = named_dim(im, g, dim_name(d), n_fed);
         if (k == 0 && im->opt->batch > 0) s->dim[k] = im->opt->batch;
+        if (s->dim[k] < 0) s->dim[k] = sampled_dim(im, v->name, s->rank, k, n_fed);
         if (s->dim[k] < 0) {
             open_dimension(im, g, v);
             return;

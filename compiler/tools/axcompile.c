@@ -101,10 +101,30 @@ static enum ax_status parse_shape(struct ax_compile_job *j, const char *text, st
     return AX_OK;
 }
 
+static enum ax_status open_calib(struct ax_compile_job *j, struct ax_error *err)
+{
+    const struct ax_compile_settings *set = j->set;
+    struct ax_calib_options opt = {.paths = set->calib.item,
+                                   .n_paths = set->calib.count,
+                                   .count = (int)set->calib_count,
+                                   .seed = (uint64_t)set->calib_seed};
+    return ax_calib_open(&opt, &j->calib, err);
+}
+
+static enum ax_status bind_calib(struct ax_compile_job *j, struct ax_error *err)
+{
+    if (j->calib) return ax_calib_bind(j->calib, j->source, &j->pipeline, err);
+    return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "%s: int8 needs calibration inputs like those that the model will see. Give --calib with a folder of pictures, "
+                       "an .npz, or ONNX .pb tensors; --calib random to try without (accuracy is then not to be trusted); or "
+                       "--precision float32",
+                       j->path);
+}
+
 static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
 {
     const struct ax_compile_settings *set = j->set;
-    int n = set->input_shapes.count;
+    int n = set->input_shapes.count, n_samples = 0;
     struct ax_input_shape *shapes = AX_NEW(&j->mem, struct ax_input_shape, n + 1);
     for (int i = 0; i < n; i++) {
         enum ax_status s = parse_shape(j, set->input_shapes.item[i], &shapes[i], err);
@@ -113,9 +133,11 @@ static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
     struct ax_import_options opt = {.shapes = shapes,
                                     .n_shapes = n,
                                     .batch = set->batch,
+                                    .samples = j->calib ? ax_calib_shapes(j->calib, &n_samples) : NULL,
                                     .cut_outputs = set->until.item,
                                     .n_cut_outputs = set->until.count,
                                     .no_check = set->no_check};
+    opt.n_samples = n_samples;
     return ax_import(j->path, &opt, &j->source, err);
 }
 
@@ -134,23 +156,6 @@ static enum ax_status run_passes(struct ax_compile_job *j, struct ax_error *err)
 static void show(void *ctx, double done)
 {
     ax_progress_step(ctx, (int64_t)(done * 1000));
-}
-
-static enum ax_status open_calib(struct ax_compile_job *j, struct ax_error *err)
-{
-    const struct ax_compile_settings *set = j->set;
-    if (!set->calib.count)
-        return ax_fail(err, AX_INVALID_ARGUMENT,
-                       "%s: int8 needs calibration inputs like those that the model will see. Give --calib with a folder of pictures, "
-                       "an .npz, or ONNX .pb tensors; --calib random to try without (accuracy is then not to be trusted); or "
-                       "--precision float32",
-                       j->path);
-    struct ax_calib_options opt = {.paths = set->calib.item,
-                                   .n_paths = set->calib.count,
-                                   .count = (int)set->calib_count,
-                                   .seed = (uint64_t)set->calib_seed,
-                                   .pipeline = &j->pipeline};
-    return ax_calib_open(j->source, &opt, &j->calib, err);
 }
 
 static enum ax_status quantize(struct ax_compile_job *j, struct ax_error *err)
@@ -187,12 +192,14 @@ static enum ax_status quantize(struct ax_compile_job *j, struct ax_error *err)
 static enum ax_status compile(struct ax_compile_job *j, int *unchanged, struct ax_error *err)
 {
     bool to_float = !strcmp(j->set->precision, "float32");
-    enum ax_status s = import(j, err);
+    enum ax_status s = !to_float && j->set->calib.count ? open_calib(j, err) : AX_OK;
+    if (!s) s = import(j, err);
     if (!s) s = ax_job_pipeline(j, err);
     if (!s) s = run_passes(j, err);
     if (s || j->set->stop_after) return s;
     bool calibrate = !to_float && !ax_graph_prequantized(j->source);
-    if (calibrate) s = open_calib(j, err);
+    if (calibrate) s = bind_calib(j, err);
+    else ax_calib_close(j->calib), j->calib = NULL;
     if (!s) s = ax_job_key(j, err);
     if (!s && !j->set->force && ax_job_up_to_date(j)) {
         *unchanged = 1;

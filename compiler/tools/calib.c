@@ -29,7 +29,9 @@ struct ax_calib {
     struct input *inputs;
     int n_inputs;
     struct ax_arrays arrays;
-    const char **files; /* PICTURES: one a sample; TENSORS: n_inputs a sample */
+    struct ax_input_shape *shapes; /* ARRAYS: of one sample, by array */
+    const char **files;            /* PICTURES: one a sample; TENSORS: n_inputs a sample */
+    int n_files, most;
     int available;      /* samples there are */
     int *order;         /* which of them are used */
     int count;
@@ -158,36 +160,23 @@ static enum ax_status open_arrays(struct ax_calib *c, const struct ax_file_list 
     enum ax_status s = AX_OK;
     c->kind = ARRAYS;
     for (int i = 0; i < files->count && !s; i++) s = read_arrays(c, files->item[i], err);
-    for (int i = 0; i < c->n_inputs && !s; i++) s = match_array(c, i, err);
+    c->shapes = AX_NEW(&c->mem, struct ax_input_shape, c->arrays.count + 1);
+    for (int i = 0; i < c->arrays.count && !s; i++) {
+        const struct ax_array *a = &c->arrays.item[i];
+        c->shapes[i] = (struct ax_input_shape){c->arrays.count == 1 || !a->name ? "" : a->name, a->shape};
+        if (a->shape.rank) c->shapes[i].shape.dim[0] = 1;
+    }
     return s;
 }
 
-static enum ax_status open_tensors(struct ax_calib *c, const struct ax_file_list *files, struct ax_error *err)
+static void keep_files(struct ax_calib *c, enum kind kind, const struct ax_file_list *files)
 {
-    int n = 0;
-    c->kind = TENSORS;
+    c->kind = kind;
     c->files = AX_NEW(&c->mem, const char *, files->count + 1);
-    for (int i = 0; i < files->count; i++)
-        if (ax_path_has_ext(files->item[i], ".pb") && strncmp(ax_path_base(files->item[i]), "output", 6))
-            c->files[n++] = files->item[i];
-    c->available = n / c->n_inputs;
-    if (n % c->n_inputs)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "calibration: %d input tensors are no multiple of the model's %d inputs", n,
-                       c->n_inputs);
-    return AX_OK;
-}
-
-static enum ax_status open_pictures(struct ax_calib *c, const struct ax_file_list *files, struct ax_error *err)
-{
-    c->kind = PICTURES;
-    c->files = AX_NEW(&c->mem, const char *, files->count + 1);
-    for (int i = 0; i < files->count; i++)
-        if (ax_image_named(files->item[i])) c->files[c->available++] = files->item[i];
-    if (c->n_inputs != 1)
-        return ax_fail(err, AX_UNSUPPORTED,
-                       "calibration by pictures needs a model of one input; this one has %d. Give an .npz with an array for each",
-                       c->n_inputs);
-    return AX_OK;
+    for (int i = 0; i < files->count; i++) {
+        int tensor = ax_path_has_ext(files->item[i], ".pb") && strncmp(ax_path_base(files->item[i]), "output", 6);
+        if (kind == PICTURES ? ax_image_named(files->item[i]) : tensor) c->files[c->n_files++] = files->item[i];
+    }
 }
 
 static enum ax_status open_paths(struct ax_calib *c, const struct ax_calib_options *opt, struct ax_error *err)
@@ -201,8 +190,8 @@ static enum ax_status open_paths(struct ax_calib *c, const struct ax_calib_optio
         tensors += ax_path_has_ext(files.item[i], ".pb");
         pictures += ax_image_named(files.item[i]);
     }
-    if (!s && pictures) s = open_pictures(c, &files, err);
-    else if (!s && tensors) s = open_tensors(c, &files, err);
+    if (!s && pictures) keep_files(c, PICTURES, &files);
+    else if (!s && tensors) keep_files(c, TENSORS, &files);
     else if (!s && arrays) s = open_arrays(c, &files, err);
     else if (!s)
         s = ax_fail(err, AX_INVALID_ARGUMENT,
@@ -256,36 +245,63 @@ static void make_hash(struct ax_calib *c)
     c->hash = ax_hasher_end(h);
 }
 
-enum ax_status ax_calib_open(const struct ax_graph *g, const struct ax_calib_options *opt, struct ax_calib **out,
-                             struct ax_error *err)
+enum ax_status ax_calib_open(const struct ax_calib_options *opt, struct ax_calib **out, struct ax_error *err)
 {
     struct ax_calib *c = calloc(1, sizeof *c);
     if (!c) return ax_fail(err, AX_NO_MEMORY, "no memory for calibration");
     ax_arena_init(&c->mem);
+    c->seed = opt->seed;
+    c->most = opt->count;
+    c->low = INFINITY, c->high = -INFINITY;
+    enum ax_status s = AX_OK;
+    c->source = ax_arena_str(&c->mem, ax_path_base(opt->paths[0]));
+    for (int i = 1; i < opt->n_paths; i++) c->source = ax_arena_printf(&c->mem, "%s, %s", c->source, ax_path_base(opt->paths[i]));
+    if (opt->n_paths == 1 && !strcmp(opt->paths[0], "random")) c->kind = RANDOM, c->available = RANDOM_COUNT;
+    else s = open_paths(c, opt, err);
+    if (s) ax_calib_close(c);
+    else *out = c;
+    return s;
+}
+
+const struct ax_input_shape *ax_calib_shapes(const struct ax_calib *c, int *count)
+{
+    *count = c->kind == ARRAYS ? c->arrays.count : 0;
+    return c->shapes;
+}
+
+static enum ax_status bind_files(struct ax_calib *c, struct ax_error *err)
+{
+    if (c->kind == PICTURES && c->n_inputs != 1)
+        return ax_fail(err, AX_UNSUPPORTED,
+                       "calibration by pictures needs a model of one input; this one has %d. Give an .npz with an array for each",
+                       c->n_inputs);
+    int per = c->kind == TENSORS ? c->n_inputs : 1;
+    if (c->n_files % per)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "calibration: %d input tensors are no multiple of the model's %d inputs",
+                       c->n_files, c->n_inputs);
+    c->available = c->n_files / per;
+    return AX_OK;
+}
+
+enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const struct ax_pipeline *pipeline,
+                             struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
     c->n_inputs = g->n_inputs;
     c->inputs = AX_NEW(&c->mem, struct input, g->n_inputs + 1);
-    c->seed = opt->seed;
-    c->pipeline = opt->pipeline;
-    c->low = INFINITY, c->high = -INFINITY;
-    if (opt->pipeline) ax_preprocess_range(opt->pipeline, &c->expect_low, &c->expect_high);
+    c->pipeline = pipeline;
+    ax_preprocess_range(pipeline, &c->expect_low, &c->expect_high);
     for (int i = 0; i < g->n_inputs; i++) {
         const struct ax_value *v = &g->values[g->inputs[i]];
         c->inputs[i] =
             (struct input){.name = ax_arena_str(&c->mem, v->name), .shape = v->shape, .count = ax_shape_count(&v->shape)};
     }
-    enum ax_status s = AX_OK;
-    c->source = ax_arena_str(&c->mem, opt->paths[0]);
-    for (int i = 1; i < opt->n_paths; i++) c->source = ax_arena_printf(&c->mem, "%s, %s", c->source, opt->paths[i]);
-    if (opt->n_paths == 1 && !strcmp(opt->paths[0], "random")) c->kind = RANDOM, c->available = RANDOM_COUNT;
-    else s = open_paths(c, opt, err);
+    for (int i = 0; i < c->n_inputs && !s && c->kind == ARRAYS; i++) s = match_array(c, i, err);
+    if (!s && (c->kind == PICTURES || c->kind == TENSORS)) s = bind_files(c, err);
     if (!s && !c->available) s = ax_fail(err, AX_NOT_FOUND, "--calib %s: no samples found", c->source);
-    if (s) {
-        ax_calib_close(c);
-        return s;
-    }
-    choose(c, opt->count);
+    if (s) return s;
+    choose(c, c->most);
     make_hash(c);
-    *out = c;
     return AX_OK;
 }
 
