@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Preprocessing beside PIL: within one level, on every filter, up and down, odd sizes. preprocess_pil.py DUMP SOURCE"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    print("skipped:", e)
+    sys.exit(77)
+
+FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "area": Image.BOX, "lanczos": Image.LANCZOS,
+           "nearest": Image.NEAREST}
+dump, source = sys.argv[1], pathlib.Path(sys.argv[2])
+bad = 0
+
+
+def ours(picture, channels, height, width, folder):
+    steps = folder / "steps.json"
+    raw = subprocess.run([dump, picture, steps, str(channels), str(height), str(width)], check=True, stdout=subprocess.PIPE)
+    return np.frombuffer(raw.stdout, np.float32).reshape(channels, height, width)
+
+
+def check(what, got, want, limit=1.0):
+    global bad
+    worst = np.abs(got - want).max()
+    if worst > limit:
+        bad += 1
+        print(f"FAILED: {what}: differs by {worst} levels")
+
+
+def pipeline(folder, *steps):
+    everything = list(steps) + [{"type": "normalize", "scale": 1}]
+    text = json.dumps({"name": "t", "model": "t.axmodel", "preprocessing": everything, "postprocessing": []})
+    (folder / "steps.json").write_text(text)
+
+
+with tempfile.TemporaryDirectory() as t:
+    folder = pathlib.Path(t)
+    rng = np.random.default_rng(1)
+    noise = Image.fromarray(rng.integers(0, 256, (61, 83, 3), np.uint8))
+    noise.save(folder / "noise.png")
+    for picture in [folder / "noise.png"]:
+        im = Image.open(picture).convert("RGB")
+        slack = 1.0
+        for name, f in FILTERS.items():
+            for w, h in [(32, 32), (83, 61), (200, 90), (1, 1), (17, 128)]:
+                pipeline(folder, {"type": "resize", "width": w, "height": h, "interpolation": name})
+                want = np.asarray(im.resize((w, h), f), np.float32).transpose(2, 0, 1)
+                check(f"{picture.name} {name} {w}x{h}", ours(picture, 3, h, w, folder), want, slack)
+        pipeline(folder, {"type": "color", "order": "gray"})
+        want = np.asarray(im.convert("L"), np.float32)[None]
+        check(f"{picture.name} grey", ours(picture, 1, im.height, im.width, folder), want, slack)
+    modes = {"L": noise.convert("L"), "P": noise.quantize(16), "RGBA": noise.convert("RGBA"), "1": noise.convert("1")}
+    for mode, im in modes.items():
+        im.save(folder / "mode.png")
+        pipeline(folder)
+        want = np.asarray(im.convert("RGB"), np.float32).transpose(2, 0, 1)
+        check(f"mode {mode}", ours(folder / "mode.png", 3, 61, 83, folder), want, 0.0)
+    for orientation in range(1, 9):
+        from PIL import ImageOps
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.kron(rng.integers(0, 256, (4, 6, 3), np.uint8), np.ones((16, 16, 1), np.uint8))).save(
+            folder / "turned.jpg", exif=exif, quality=100, subsampling=0)
+        want = ImageOps.exif_transpose(Image.open(folder / "turned.jpg")).convert("RGB")
+        pipeline(folder)
+        got = ours(folder / "turned.jpg", 3, want.height, want.width, folder)
+        check(f"orientation {orientation}", got, np.asarray(want, np.float32).transpose(2, 0, 1), 4.0)
+
+print("failed:" if bad else "all passed", bad or "")
+sys.exit(bad > 0)
