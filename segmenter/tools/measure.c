@@ -1,0 +1,260 @@
+/* Measuring on this machine, and the loop that measures, corrects and solves again. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/progress.h"
+#include "chain.h"
+#include "tools/job.h"
+
+enum { WARM_UP = 3, LEAST = 8, GROUPS = 4 };
+static const double most_seconds = 5; /* a measurement ends then, with at least LEAST runs */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Sorts the list. */
+static double median(double *list, int64_t n)
+{
+    qsort(list, (size_t)n, sizeof *list, by_value);
+    return n ? (list[(n - 1) / 2] + list[n / 2]) / 2 : 0;
+}
+
+/* Rows of times: [row][run], as many runs as there was time for. */
+struct times {
+    double *ns;
+    int64_t cap, n;
+};
+
+static double *row_of(const struct times *t, int row)
+{
+    return t->ns + row * t->cap;
+}
+
+static enum ax_status times_new(struct times *t, int rows, int64_t cap, struct ax_error *err)
+{
+    *t = (struct times){calloc((size_t)rows * (size_t)cap + 1, sizeof(double)), cap, 0};
+    return t->ns ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for %lld measurements", (long long)cap * rows);
+}
+
+/* Runs the chain `cap` times or for most_seconds; `each` takes the times of a run. */
+static enum ax_status run_many(struct ax_seg_chain *c, struct times *t, void (*each)(struct ax_seg_chain *, struct times *),
+                               const char *what, struct ax_error *err)
+{
+    struct ax_progress bar;
+    enum ax_status s = AX_OK;
+    double begin = now();
+    ax_seg_chain_random(c, 1);
+    for (int i = 0; i < WARM_UP && !s; i++) s = ax_seg_chain_run(c, err);
+    ax_progress_begin(&bar, what, t->cap);
+    while (t->n < t->cap && !s && (t->n < LEAST || now() - begin < most_seconds)) {
+        s = ax_seg_chain_run(c, err);
+        if (each) each(c, t);
+        ax_progress_step(&bar, ++t->n);
+    }
+    ax_progress_end(&bar);
+    return s;
+}
+
+/* -- steps of the whole -- */
+
+static void take_step(void *ctx, int step, int64_t begin_ns, int64_t end_ns)
+{
+    struct times *t = ctx;
+    row_of(t, step)[t->n] = (double)(end_ns - begin_ns);
+}
+
+static void fill_profile(struct ax_segment_job *j, struct ax_seg_chain *c, struct times *t)
+{
+    const struct ax_program *p = j->model->program;
+    struct ax_profile *f = &j->profile;
+    *f = (struct ax_profile){
+        .model = j->name, .device = "cpu", .features = "", .cores = 1, .count = t->n, .n_steps = p->n_steps};
+    f->steps = AX_NEW(&j->mem, struct ax_profile_step, p->n_steps + 1);
+    for (int i = 0; i < p->n_steps; i++) {
+        double *ns = row_of(t, i), mid = median(ns, t->n) / 1e3;
+        f->steps[i] = (struct ax_profile_step){.name = p->steps[i].name,
+                                               .kind = ax_step_text(p->steps[i].kind),
+                                               .kernel = ax_arena_str(&j->mem, ax_exec_kernel_name(c->exec[0], i)),
+                                               .node = p->steps[i].node,
+                                               .macs = p->steps[i].macs,
+                                               .median_us = mid,
+                                               .min_us = ns[0] / 1e3,
+                                               .p95_us = ns[(t->n - 1) * 95 / 100] / 1e3};
+        f->total_us += mid;
+    }
+}
+
+enum ax_status ax_segment_profile(struct ax_segment_job *j, struct ax_error *err)
+{
+    const struct ax_program *p = j->model->program;
+    struct ax_seg_chain c = {0};
+    struct times t = {0};
+    enum ax_status s = ax_seg_chain_new(&p, 1, 1, 0, &c, err);
+    if (!s) s = times_new(&t, p->n_steps, j->set->count, err);
+    if (!s) ax_exec_set_hook(c.exec[0], take_step, &t);
+    if (!s) s = run_many(&c, &t, NULL, "measuring steps", err);
+    if (!s) fill_profile(j, &c, &t);
+    ax_seg_chain_free(&c);
+    free(t.ns);
+    return s;
+}
+
+/* -- segments -- */
+
+static void take_segments(struct ax_seg_chain *c, struct times *t)
+{
+    for (int k = 0; k < c->n; k++) row_of(t, k)[t->n] = (double)c->ns[k];
+}
+
+double ax_segment_slowest_ns(const struct ax_segment_job *j)
+{
+    double slowest = 0;
+    for (int k = 0; k < j->n_segments; k++) {
+        double ns = j->segment_ns[k] / j->solution.replicas[k];
+        if (ns > slowest) slowest = ns;
+    }
+    return slowest;
+}
+
+/* How far the bottleneck's median moves from one group of runs to the next: half the range, relative. */
+static double noise_of(const struct ax_segment_job *j, const struct times *t)
+{
+    double low = INFINITY, high = 0, *part = malloc(sizeof(double) * (size_t)(t->n + 1));
+    if (!part) abort();
+    for (int g = 0; g < GROUPS; g++) {
+        double slowest = 0;
+        int64_t first = t->n * g / GROUPS, n = t->n * (g + 1) / GROUPS - first;
+        for (int k = 0; k < j->n_segments; k++) {
+            memcpy(part, row_of(t, k) + first, sizeof(double) * (size_t)n);
+            double ns = median(part, n) / j->solution.replicas[k];
+            if (ns > slowest) slowest = ns;
+        }
+        low = slowest < low ? slowest : low;
+        high = slowest > high ? slowest : high;
+    }
+    free(part);
+    return high > 0 ? (high - low) / 2 / high : 0;
+}
+
+static void fill_segments(struct ax_segment_job *j, struct times *t)
+{
+    double sum = 0;
+    j->noise = noise_of(j, t);
+    for (int k = 0; k < j->n_segments; k++) {
+        j->segment_ns[k] = median(row_of(t, k), t->n);
+        sum += j->segment_ns[k] / j->solution.replicas[k];
+    }
+    j->balance = sum > 0 ? ax_segment_slowest_ns(j) / (sum / j->n_segments) : 1;
+    j->measured = true;
+}
+
+enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err)
+{
+    const struct ax_program *programs[AX_SEG_MAX_STAGES];
+    struct ax_seg_chain c = {0};
+    struct times t = {0};
+    for (int k = 0; k < j->n_segments; k++) programs[k] = j->parts[k].program;
+    enum ax_status s = ax_seg_chain_new(programs, j->n_segments, 1, 0, &c, err);
+    if (!s) s = times_new(&t, j->n_segments, j->set->count, err);
+    if (!s) s = run_many(&c, &t, take_segments, "measuring segments", err);
+    if (!s) fill_segments(j, &t);
+    ax_seg_chain_free(&c);
+    free(t.ns);
+    return s;
+}
+
+/* -- the loop -- */
+
+void ax_segment_correct(struct ax_segment_job *j)
+{
+    double factor[AX_SEG_MAX_STAGES];
+    for (int k = 0; k < j->n_segments; k++) {
+        const struct ax_seg_stage *s = &j->solution.stage[k];
+        double rest = (double)(s->cost - s->compute), want = j->segment_ns[k] * 1e3 - rest;
+        if (want < 0.05 * j->segment_ns[k] * 1e3) want = 0.05 * j->segment_ns[k] * 1e3; /* transfers were overrated */
+        factor[k] = s->compute > 0 ? want / (double)s->compute : 1;
+    }
+    for (int v = 0; v < j->graph->n_nodes; v++)
+        j->costs.nodes[v].compute = (int64_t)((double)j->costs.nodes[v].compute * factor[j->solution.stage_of[v]] + 0.5);
+}
+
+struct kept { /* the best partition so far */
+    struct ax_seg_solution solution;
+    double segment_ns[AX_SEG_MAX_STAGES], noise, balance, slowest, predicted;
+};
+
+static void keep(const struct ax_segment_job *j, struct kept *k)
+{
+    *k = (struct kept){j->solution, {0}, j->noise, j->balance, ax_segment_slowest_ns(j), j->predicted_ns};
+    memcpy(k->segment_ns, j->segment_ns, sizeof k->segment_ns);
+}
+
+static void restore(struct ax_segment_job *j, const struct kept *k)
+{
+    j->solution = k->solution;
+    memcpy(j->segment_ns, k->segment_ns, sizeof k->segment_ns);
+    j->noise = k->noise;
+    j->balance = k->balance;
+    j->predicted_ns = k->predicted;
+}
+
+static bool same_cut(const struct ax_segment_job *j, const struct ax_seg_solution *a, const struct ax_seg_solution *b)
+{
+    return !memcmp(a->stage_of, b->stage_of, sizeof(int) * (size_t)j->graph->n_nodes) &&
+           !memcmp(a->replicas, b->replicas, sizeof a->replicas);
+}
+
+static bool measured_before(const struct ax_segment_job *j, const struct ax_seg_solution *tried, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (same_cut(j, &tried[i], &j->solution)) return true;
+    return false;
+}
+
+/* The kept partition's figures under the costs as they were corrected last. */
+static void price(struct ax_segment_job *j, int64_t lower_bound, bool exact)
+{
+    ax_seg_complete(&j->costs.problem, &j->solution);
+    j->solution.lower_bound = lower_bound < j->solution.bottleneck ? lower_bound : j->solution.bottleneck;
+    j->solution.exact = exact;
+}
+
+enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
+{
+    struct ax_seg_solution *tried = AX_NEW(&j->mem, struct ax_seg_solution, j->set->rounds + 1);
+    struct kept best = {.slowest = INFINITY};
+    enum ax_status s = AX_OK;
+    int n = 0;
+    for (;;) {
+        j->predicted_ns = (double)j->solution.bottleneck / 1e3;
+        s = ax_segment_cut(j, err);
+        if (!s) s = ax_segment_measure(j, err);
+        if (s) return s;
+        tried[n++] = j->solution;
+        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
+        ax_segment_correct(j);
+        if (j->balance <= j->set->balance || n == j->set->rounds) break;
+        s = ax_segment_solve(j, j->n_segments, &j->solution, err);
+        if (s) return s;
+        if (measured_before(j, tried, n)) break;
+    }
+    struct ax_seg_solution optimum;
+    if (ax_segment_solve(j, j->n_segments, &optimum, err)) return err->status;
+    bool cut_is_best = same_cut(j, &best.solution, &tried[n - 1]);
+    restore(j, &best);
+    price(j, optimum.lower_bound, optimum.exact);
+    j->rounds = n;
+    return cut_is_best ? AX_OK : ax_segment_cut(j, err);
+}
