@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "media/jpeg_color.h"
+
 enum { LARGEST = 32768 };
 
 enum ax_status ax_image_new(int width, int height, int channels, struct ax_image *out, struct ax_error *err)
@@ -17,7 +19,8 @@ enum ax_status ax_image_new(int width, int height, int channels, struct ax_image
     *out = (struct ax_image){0};
     if (width < 1 || height < 1 || width > LARGEST || height > LARGEST)
         return ax_fail(err, AX_INVALID_ARGUMENT, "a picture of %dx%d: each side must be 1..%d", width, height, LARGEST);
-    *out = (struct ax_image){width, height, channels, width * channels, malloc((size_t)width * (size_t)height * (size_t)channels)};
+    *out =
+        (struct ax_image){width, height, channels, width * channels, malloc((size_t)width * (size_t)height * (size_t)channels)};
     if (!out->data) return ax_fail(err, AX_NO_MEMORY, "no memory for a picture of %dx%d", width, height);
     return AX_OK;
 }
@@ -51,7 +54,8 @@ static enum ax_status bad(struct ax_error *err, const char *path, const char *wh
 {
     char text[AV_ERROR_MAX_STRING_SIZE] = "";
     if (code < 0) av_strerror(code, text, sizeof text);
-    return ax_fail(err, AX_FORMAT, "%s: %s%s%s. Expected a picture (JPEG, PNG, BMP, WebP...)", path, what, *text ? ": " : "", text);
+    return ax_fail(err, AX_FORMAT, "%s: %s%s%s. Expected a picture (JPEG, PNG, BMP, WebP...)", path, what, *text ? ": " : "",
+                   text);
 }
 
 static enum ax_status open_decoder(struct decoder *d, const char *path, struct ax_error *err)
@@ -68,6 +72,7 @@ static enum ax_status open_decoder(struct decoder *d, const char *path, struct a
     if (!d->codec || !d->packet || !d->frame) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to decode", path);
     avcodec_parameters_to_context(d->codec, d->format->streams[d->stream]->codecpar);
     d->codec->thread_count = 1;
+    d->codec->idct_algo = FF_IDCT_INT;         /* libjpeg's */
     d->codec->err_recognition = AV_EF_EXPLODE; /* a truncated file is an error, not a half-grey picture */
     if ((r = avcodec_open2(d->codec, codec, NULL)) < 0) return bad(err, path, "cannot be decoded", r);
     return AX_OK;
@@ -97,13 +102,37 @@ static void close_decoder(struct decoder *d)
     avformat_close_input(&d->format);
 }
 
-static enum ax_status to_rgb(const AVFrame *f, const char *path, struct ax_image *out, struct ax_error *err)
+/* The planes of a JPEG in the usual sampling; 0: something else. */
+static int jpeg_planes(const struct decoder *d, const AVFrame *f, struct ax_jpeg_planes *out)
 {
+    static const struct {
+        int format, shift_x, shift_y;
+    } known[] = {
+        {AV_PIX_FMT_YUVJ444P, 0, 0}, {AV_PIX_FMT_YUVJ422P, 1, 0}, {AV_PIX_FMT_YUVJ440P, 0, 1}, {AV_PIX_FMT_YUVJ420P, 1, 1}};
+    for (size_t i = 0; i < sizeof known / sizeof *known && d->codec->codec_id == AV_CODEC_ID_MJPEG; i++) {
+        if (f->format != known[i].format) continue;
+        *out = (struct ax_jpeg_planes){{f->data[0], f->data[1], f->data[2]},
+                                       {f->linesize[0], f->linesize[1], f->linesize[2]},
+                                       known[i].shift_x,
+                                       known[i].shift_y};
+        return 1;
+    }
+    return 0;
+}
+
+static enum ax_status to_rgb(const struct decoder *d, const char *path, struct ax_image *out, struct ax_error *err)
+{
+    const AVFrame *f = d->frame;
+    struct ax_jpeg_planes planes_of_jpeg;
     enum ax_status s = ax_image_new(f->width, f->height, 3, out, err);
     if (s) return ax_fail_in(err, "%s", path);
+    if (jpeg_planes(d, f, &planes_of_jpeg)) {
+        if ((s = ax_jpeg_to_rgb(&planes_of_jpeg, out, err))) ax_image_free(out);
+        return s;
+    }
     int flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
-    struct SwsContext *sws = sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24, flags, NULL,
-                                            NULL, NULL);
+    struct SwsContext *sws =
+        sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
     uint8_t *planes[4] = {out->data};
     int strides[4] = {out->stride};
     if (sws) {
@@ -131,9 +160,12 @@ static enum ax_status reorient(struct ax_image *im, int quarter, int flip, struc
     for (int y = 0; y < out.height; y++)
         for (int x = 0; x < out.width; x++) {
             int u = flip ? out.width - 1 - x : x, sx = u, sy = y;
-            if (quarter == 1) sx = y, sy = h - 1 - u;
-            else if (quarter == 2) sx = w - 1 - u, sy = h - 1 - y;
-            else if (quarter == 3) sx = w - 1 - y, sy = u;
+            if (quarter == 1)
+                sx = y, sy = h - 1 - u;
+            else if (quarter == 2)
+                sx = w - 1 - u, sy = h - 1 - y;
+            else if (quarter == 3)
+                sx = w - 1 - y, sy = u;
             memcpy(out.data + y * out.stride + x * 3, im->data + sy * im->stride + sx * 3, 3);
         }
     ax_image_free(im);
@@ -162,7 +194,7 @@ enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_e
     av_log_set_level(AV_LOG_QUIET);
     enum ax_status s = open_decoder(&d, path, err);
     if (!s) s = first_frame(&d, path, err);
-    if (!s) s = to_rgb(d.frame, path, out, err);
+    if (!s) s = to_rgb(&d, path, out, err);
     if (!s) s = apply_orientation(d.frame, out, err);
     close_decoder(&d);
     return s;

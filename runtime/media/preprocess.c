@@ -24,20 +24,24 @@ static enum ax_filter filter_of(const struct ax_pipe_step *step)
     static const struct {
         const char *word;
         enum ax_filter filter;
-    } words[] = {{"nearest", AX_FILTER_NEAREST}, {"bilinear", AX_FILTER_BILINEAR}, {"bicubic", AX_FILTER_BICUBIC},
-                 {"area", AX_FILTER_AREA},       {"lanczos", AX_FILTER_LANCZOS}};
+    } words[] = {{"nearest", AX_FILTER_NEAREST},
+                 {"bilinear", AX_FILTER_BILINEAR},
+                 {"bicubic", AX_FILTER_BICUBIC},
+                 {"area", AX_FILTER_AREA},
+                 {"lanczos", AX_FILTER_LANCZOS}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (ax_step_is(step, "interpolation", words[i].word)) return words[i].filter;
     return AX_FILTER_BILINEAR;
 }
 
 /* Scales the rectangle of the present picture to w x h and keeps account of it. */
-static enum ax_status scale(struct state *s, const struct ax_pipe_step *step, double x, double y, double rw, double rh, int w, int h)
+static enum ax_status scale(struct state *s, const struct ax_pipe_step *step, double x, double y, double rw, double rh, int w,
+                            int h)
 {
     struct ax_image out;
     double sx = w / rw, sy = h / rh;
-    enum ax_status st = ax_image_resize(s->now, x, y, rw, rh, w, h, filter_of(step), ax_step_number(step, "antialias") != 0, &out,
-                                        s->err);
+    enum ax_status st =
+        ax_image_resize(s->now, x, y, rw, rh, w, h, filter_of(step), ax_step_number(step, "antialias") != 0, &out, s->err);
     if (st) return st;
     take(s, &out);
     s->fit = (struct ax_fit){s->fit.scale_x * sx, s->fit.scale_y * sy, (s->fit.offset_x - x) * sx, (s->fit.offset_y - y) * sy};
@@ -84,7 +88,8 @@ static enum ax_status do_resize(struct state *s, const struct ax_pipe_step *step
     int iw = s->now->width, ih = s->now->height;
     if (ax_step_given(step, "size")) {
         double r = ax_step_number(step, "size") / (iw < ih ? iw : ih);
-        int w = (int)fmax(ax_step_number(step, "size"), rint(iw * r)), h = (int)fmax(ax_step_number(step, "size"), rint(ih * r));
+        int w = (int)fmax(ax_step_number(step, "size"), rint(iw * r)),
+            h = (int)fmax(ax_step_number(step, "size"), rint(ih * r));
         return scale(s, step, 0, 0, iw, ih, w, h);
     }
     int w = ax_step_int(step, "width"), h = ax_step_int(step, "height");
@@ -163,7 +168,8 @@ static void store(const struct ax_image *im, const struct numbers *n, int nhwc, 
         for (int y = 0; y < im->height; y++) {
             const uint8_t *row = im->data + (size_t)y * (size_t)im->stride + from;
             size_t at = (size_t)y * (size_t)im->width;
-            for (int x = 0; x < im->width; x++, at++) dst[nhwc ? at * (size_t)c + (size_t)k : (size_t)k * plane + at] = table[row[x * c]];
+            for (int x = 0; x < im->width; x++, at++)
+                dst[nhwc ? at * (size_t)c + (size_t)k : (size_t)k * plane + at] = table[row[x * c]];
         }
     }
 }
@@ -186,13 +192,18 @@ enum ax_status ax_preprocess(const struct ax_pipeline *p, const struct ax_image 
     enum ax_status st = AX_OK;
     char text[AX_SHAPE_TEXT];
     if (shape->rank != 4)
-        return ax_fail(err, AX_SHAPE, "pictures need an input of rank 4 (NCHW or NHWC); this model's is %s", ax_shape_text(shape, text));
+        return ax_fail(err, AX_SHAPE, "pictures need an input of rank 4 (NCHW or NHWC); this model's is %s",
+                       ax_shape_text(shape, text));
     for (int i = 0; i < p->n_before && !st; i++) {
         const struct ax_pipe_step *step = &p->before[i];
-        if (step->kind == AX_PIPE_RESIZE) st = do_resize(&s, step);
-        else if (step->kind == AX_PIPE_CENTER_CROP) st = do_crop(&s, step);
-        else if (step->kind == AX_PIPE_PAD) st = do_pad(&s, step);
-        else if (step->kind == AX_PIPE_COLOR && ax_step_is(step, "order", "gray")) st = do_grey(&s);
+        if (step->kind == AX_PIPE_RESIZE)
+            st = do_resize(&s, step);
+        else if (step->kind == AX_PIPE_CENTER_CROP)
+            st = do_crop(&s, step);
+        else if (step->kind == AX_PIPE_PAD)
+            st = do_pad(&s, step);
+        else if (step->kind == AX_PIPE_COLOR && ax_step_is(step, "order", "gray"))
+            st = do_grey(&s);
     }
     int nhwc = is_nhwc(p, shape);
     if (!st) st = fits(s.now, shape, nhwc, err);

@@ -95,7 +95,8 @@ static void fill(struct taps *t, int i, double centre, double scale, double reac
     }
     t->first[i] = first;
     t->count[i] = n;
-    for (int k = 0; k < n; k++) t->coefficient[(size_t)i * (size_t)t->most + (size_t)k] = (int32_t)lround(w[k] / sum * (1 << PRECISION));
+    for (int k = 0; k < n; k++)
+        t->coefficient[(size_t)i * (size_t)t->most + (size_t)k] = (int32_t)lround(w[k] / sum * (1 << PRECISION));
 }
 
 static int taps_make(struct taps *t, int in, double offset, double size, int out, enum ax_filter f, int antialias)
@@ -142,7 +143,8 @@ static void vertical(const uint8_t *rows, size_t stride, int first, const struct
     const int32_t *w = t->coefficient + (size_t)y * (size_t)t->most;
     for (int x = 0; x < n; x++) {
         int64_t sum = 1 << (PRECISION - 1);
-        for (int i = 0; i < t->count[y]; i++) sum += (int64_t)w[i] * rows[(size_t)(t->first[y] - first + i) * stride + (size_t)x];
+        for (int i = 0; i < t->count[y]; i++)
+            sum += (int64_t)w[i] * rows[(size_t)(t->first[y] - first + i) * stride + (size_t)x];
         out[x] = clip8(sum);
     }
 }
@@ -154,7 +156,8 @@ enum ax_status ax_image_resize(const struct ax_image *in, double x, double y, do
     uint8_t *rows = NULL;
     enum ax_status s = ax_image_new(width, height, in->channels, out, err);
     if (s) return s;
-    if (!taps_make(&tx, in->width, x, w, width, filter, antialias) || !taps_make(&ty, in->height, y, h, height, filter, antialias))
+    if (!taps_make(&tx, in->width, x, w, width, filter, antialias) ||
+        !taps_make(&ty, in->height, y, h, height, filter, antialias))
         goto memory;
     int first = ty.first[0], last = ty.first[height - 1] + ty.count[height - 1], n = width * in->channels;
     for (int i = 0; i < height; i++) {

@@ -54,18 +54,20 @@ static const char *cache_dir(struct ax_run *r)
     return ax_arena_printf(&r->mem, "%s/axon/%s-%s", cache, r->artifact.name, hash);
 }
 
-/* What decides the shapes of the inputs must be the same for both. */
+/* Inputs of the same shapes, up to the same outputs. */
 static void add_shape_options(struct command *c, struct ax_run *r)
 {
     struct ax_manifest m = {0};
     struct ax_error ignored;
+    char shape[AX_SHAPE_TEXT];
     const char *path = ax_path_join(&r->mem, r->artifact.dir, "manifest.json");
     if (ax_manifest_read(path, &m, &r->mem, &ignored)) return;
-    for (int i = 0; i < m.n_options; i++) {
-        const char *name = m.options[i].name, *value = m.options[i].value;
-        if (strcmp(name, "input_shape") && strcmp(name, "batch") && strcmp(name, "until")) continue;
-        add(c, ax_arena_printf(&r->mem, "--%s=%s", name, value));
-    }
+    for (int i = 0; i < m.n_inputs; i++)
+        if (m.inputs[i].shape.rank > 0)
+            add(c, ax_arena_printf(&r->mem, "--input_shape=%s:%s", m.inputs[i].name, ax_shape_text(&m.inputs[i].shape, shape)));
+    for (int i = 0; i < m.n_options; i++)
+        if (!strcmp(m.options[i].name, "until") && *m.options[i].value)
+            add(c, ax_arena_printf(&r->mem, "--until=%s", m.options[i].value));
 }
 
 /* Reads to the end, keeps the last bytes. */

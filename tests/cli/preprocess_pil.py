@@ -44,10 +44,12 @@ with tempfile.TemporaryDirectory() as t:
     rng = np.random.default_rng(1)
     noise = Image.fromarray(rng.integers(0, 256, (61, 83, 3), np.uint8))
     noise.save(folder / "noise.png")
-    for picture in [folder / "noise.png"]:
+    for picture in [folder / "noise.png", sorted((source / "models/shapes/calib").glob("*.jpg"))[0]]:
         im = Image.open(picture).convert("RGB")
-        slack = 1.0
+        slack = 1.0 if picture.suffix == ".png" else 3.0  # the inverse cosine transforms of JPEG decoders round differently
         for name, f in FILTERS.items():
+            if picture.suffix == ".jpg" and name not in ("bilinear", "area"):
+                continue  # the others make more of such differences
             for w, h in [(32, 32), (83, 61), (200, 90), (1, 1), (17, 128)]:
                 pipeline(folder, {"type": "resize", "width": w, "height": h, "interpolation": name})
                 want = np.asarray(im.resize((w, h), f), np.float32).transpose(2, 0, 1)
@@ -61,6 +63,13 @@ with tempfile.TemporaryDirectory() as t:
         pipeline(folder)
         want = np.asarray(im.convert("RGB"), np.float32).transpose(2, 0, 1)
         check(f"mode {mode}", ours(folder / "mode.png", 3, 61, 83, folder), want, 0.0)
+    for sampling in (0, 1, 2):
+        for w, h in [(101, 67), (64, 64), (5, 3), (3, 9), (2, 2), (1, 1)]:
+            im = Image.open(sorted((source / "models/shapes/calib").glob("*.jpg"))[0]).convert("RGB").resize((w, h))
+            im.save(folder / "chroma.jpg", quality=90, subsampling=sampling)
+            want = np.asarray(Image.open(folder / "chroma.jpg").convert("RGB"), np.float32).transpose(2, 0, 1)
+            pipeline(folder)
+            check(f"chroma {sampling} {w}x{h}", ours(folder / "chroma.jpg", 3, h, w, folder), want, 3.0)
     for orientation in range(1, 9):
         from PIL import ImageOps
         exif = Image.Exif()
