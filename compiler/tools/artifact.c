@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "files/axmodel.h"
+#include "lower/unpack.h"
 #include "tools/job.h"
 
 /* On-chip memory that reports assume: a fixed figure, so that artifacts do not depend on the machine that compiled them. */
@@ -130,6 +131,17 @@ static double rounded(double x)
     return rint(x * 100) / 100;
 }
 
+/* Operations of which the stored result was compared with the float model's. */
+static void fill_layer_errors(struct ax_compile_job *j, struct ax_manifest *m)
+{
+    const struct ax_graph *g = j->graph;
+    for (int i = 0; i < j->report.n_layers; i++) {
+        int v = ax_graph_find_value(g, j->report.layers[i].value);
+        int node = v == AX_NONE ? -1 : g->values[v].producer;
+        if (node >= 0 && node < m->n_operations) m->operations[node].sqnr = rounded(j->report.layers[i].sqnr_db);
+    }
+}
+
 void ax_job_manifest(struct ax_compile_job *j, struct ax_manifest *m)
 {
     *m = (struct ax_manifest){.name = j->name, .source = ax_path_base(j->path), .source_hash = j->source_hash, .key = j->key,
@@ -138,12 +150,17 @@ void ax_job_manifest(struct ax_compile_job *j, struct ax_manifest *m)
     ax_manifest_add_program(m, j->program, &j->mem);
     m->opset = j->source->opset;
     m->macs = 0;
-    for (int i = 0; i < j->program->n_steps; i++) m->macs += j->program->steps[i].macs;
+    for (int i = 0; i < j->program->n_steps; i++) {
+        const struct ax_step *step = &j->program->steps[i];
+        m->macs += step->macs;
+        if (step->node >= 0 && step->node < m->n_operations) m->operations[step->node].macs += step->macs;
+    }
     fill_memory(&m->memory);
     fill_calibration(j, &m->calibration);
     fill_options(j, m);
     m->accuracy = (struct ax_manifest_accuracy){NAN, NAN, NAN};
     if (!j->measured) return;
+    fill_layer_errors(j, m);
     m->accuracy.sqnr = rounded(j->report.sqnr_db);
     if (j->report.n_outputs) {
         double cosine = 0, top1 = 0;
@@ -167,9 +184,12 @@ enum ax_status ax_job_write(struct ax_compile_job *j, struct ax_error *err)
     if (s) return s;
     char *manifest = ax_manifest_text(&m);
     struct ax_commit *c = ax_commit_new();
-    struct ax_axmodel_contents contents = {.program = j->program, .graph = j->graph ? j->graph : j->source, .meta = manifest,
+    const struct ax_graph *g = j->graph ? j->graph : j->source;
+    int *packed = AX_NEW(&j->mem, int, g->n_values + 1);
+    struct ax_axmodel_contents contents = {.program = j->program, .graph = g, .meta = manifest, .packed_operand = packed,
                                            .compress = j->set->compress};
-    s = ax_axmodel_add(c, ax_path_join(&j->mem, j->dir, "model.axmodel"), &contents, err);
+    s = ax_lower_packed(g, j->program, packed, err);
+    if (!s) s = ax_axmodel_add(c, ax_path_join(&j->mem, j->dir, "model.axmodel"), &contents, err);
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "manifest.json"), manifest, err);
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "model.json"), pipeline, err);
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "compile.log"), ax_job_report(j, &m, true), err);
