@@ -14,7 +14,7 @@ struct ax_post_step {
 
 typedef enum ax_status ax_post_fn(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
                                   struct ax_error *err);
-ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter;
+ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter, ax_post_yolov8, ax_post_nms;
 
 /* In place, `count` scores `stride` elements apart. */
 void ax_softmax(float *x, int64_t count, int64_t stride);

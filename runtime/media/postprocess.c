@@ -16,8 +16,9 @@ static enum ax_status nothing(const struct ax_post_step *s, const struct ax_post
 /* By kind of step. */
 static ax_post_fn *const table[AX_PIPE_COUNT] = {
     [AX_PIPE_DEQUANTIZE] = nothing, /* outputs are real numbers already */
-    [AX_PIPE_SOFTMAX] = ax_post_softmax,     [AX_PIPE_CLASSIFICATION] = ax_post_classification,
-    [AX_PIPE_THRESHOLD] = ax_post_threshold, [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
+    [AX_PIPE_SOFTMAX] = ax_post_softmax,      [AX_PIPE_CLASSIFICATION] = ax_post_classification,
+    [AX_PIPE_DECODE_YOLOV8] = ax_post_yolov8, [AX_PIPE_NMS] = ax_post_nms,
+    [AX_PIPE_THRESHOLD] = ax_post_threshold,  [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
 };
 
 struct ax_post {

@@ -104,9 +104,41 @@ static void filters(void **state)
     ax_result_free(&r);
 }
 
+/* Two anchors on one object, one on another, one too weak; the picture is 200x100, letterboxed into 64x64. */
+static void boxes(void **state)
+{
+    (void)state;
+    float x[] = {32,  33,  16,  16, /* cx */ 32, 32, 32,  32, /* cy */ 20, 20, 8, 8, /* w */ 10, 10, 8, 80, /* h */
+                 .9f, .8f, .1f, 0,  /* a */ 0,   0,  .7f, .2f /* b */};
+    const char *json = "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [], \"postprocessing\": ["
+                       "{\"type\": \"decode_yolov8\", \"classes\": 2, \"labels\": [\"a\", \"b\"]}, {\"type\": \"nms\"}]}";
+    struct ax_pipeline p;
+    struct ax_post *post;
+    struct ax_result r;
+    struct ax_post_tensor t = {"out", ax_shape_make(3, (const int64_t[]){1, 6, 4}), x};
+    struct ax_post_input in = {&t, 1, {0.32, 0.32, 0, 16}, 200, 100};
+    assert_int_equal(ax_pipeline_parse(json, strlen(json), "test", &p, &err), AX_OK);
+    assert_int_equal(ax_post_open(&p, &(struct ax_post_options){0}, &post, &err), AX_OK);
+    assert_int_equal(ax_post_run(post, &in, &r, &err), AX_OK);
+    assert_int_equal(r.n_objects, 2);
+    assert_string_equal(r.objects[0].is.label, "a");
+    assert_float_equal(r.objects[0].left, 22 / 0.32, 1e-3);
+    assert_float_equal(r.objects[0].top, (27 - 16) / 0.32, 1e-3);
+    assert_float_equal(r.objects[0].right, 42 / 0.32, 1e-3);
+    assert_string_equal(r.objects[1].is.label, "b");
+    assert_float_equal(r.objects[1].is.score, 0.7, 1e-6);
+    ax_result_free(&r);
+    /* Another count of classes than the output has. */
+    t.shape = ax_shape_make(3, (const int64_t[]){1, 3, 8});
+    assert_int_equal(ax_post_run(post, &in, &r, &err), AX_SHAPE);
+    ax_result_free(&r);
+    ax_post_close(post);
+    ax_pipeline_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(softmax), cmocka_unit_test(best_classes),
-                                       cmocka_unit_test(offset_and_nan), cmocka_unit_test(filters)};
+                                       cmocka_unit_test(offset_and_nan), cmocka_unit_test(filters), cmocka_unit_test(boxes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
