@@ -125,7 +125,8 @@ enum ax_status ax_segment_make(const struct ax_graph *g, const int *stage_of, in
     free(c.value);
     *out = (struct ax_segment){.graph = c.to};
     enum ax_status s = ax_graph_verify(c.to, err);
-    if (!s) s = ax_lower(c.to, NULL, &out->program, NULL, err);
+    struct ax_lower_options own = {.own_ports = 1};
+    if (!s) s = ax_lower(c.to, &own, &out->program, NULL, err);
     if (s) {
         ax_segment_free(out);
         return ax_fail_in(err, "segment %d", stage);

@@ -59,6 +59,8 @@ static void find_lifetimes(struct low *L)
     }
     for (int i = 0; i < p->n_inputs; i++) touch(L, p->inputs[i].operand, -1);
     for (int i = 0; i < p->n_outputs; i++) touch(L, p->outputs[i].operand, p->n_steps);
+    for (int i = 0; i < p->n_inputs && L->opt.own_ports; i++) touch(L, p->inputs[i].operand, p->n_steps);
+    for (int i = 0; i < p->n_outputs && L->opt.own_ports; i++) touch(L, p->outputs[i].operand, -1);
     if (!L->opt.keep_all) return;
     for (int i = 0; i < p->n_operands; i++) touch(L, i, p->n_steps);
     for (int i = 0; i < L->n_buffers; i++)

@@ -42,13 +42,13 @@ static void hash_settings(struct ax_hasher *h, const struct ax_compile_settings 
 }
 
 /* Preprocessing shapes the calibration; what follows the model does not enter the artifact's bits. */
-static void hash_preprocessing(struct ax_hasher *h, const struct ax_pipeline *p)
+static void hash_preprocessing(struct ax_hasher *h, const struct ax_descriptor *p)
 {
-    struct ax_pipeline before = *p;
+    struct ax_descriptor before = *p;
     before.n_after = 0;
     before.name = before.model = "x";
     before.source = before.description = NULL;
-    char *text = ax_pipeline_text(&before);
+    char *text = ax_descriptor_text(&before);
     ax_hasher_add_text(h, text);
     free(text);
 }
@@ -144,7 +144,10 @@ static void fill_layer_errors(struct ax_compile_job *j, struct ax_manifest *m)
 
 void ax_job_manifest(struct ax_compile_job *j, struct ax_manifest *m)
 {
-    *m = (struct ax_manifest){.name = j->name, .source = ax_path_base(j->path), .source_hash = j->source_hash, .key = j->key,
+    *m = (struct ax_manifest){.name = j->name,
+                              .source = ax_path_base(j->path),
+                              .source_hash = j->source_hash,
+                              .key = j->key,
                               .axon_version = AXON_VERSION};
     ax_manifest_add_graph(m, j->graph ? j->graph : j->source, &j->mem);
     ax_manifest_add_program(m, j->program, &j->mem);
@@ -186,8 +189,8 @@ enum ax_status ax_job_write(struct ax_compile_job *j, struct ax_error *err)
     struct ax_commit *c = ax_commit_new();
     const struct ax_graph *g = j->graph ? j->graph : j->source;
     int *packed = AX_NEW(&j->mem, int, g->n_values + 1);
-    struct ax_axmodel_contents contents = {.program = j->program, .graph = g, .meta = manifest, .packed_operand = packed,
-                                           .compress = j->set->compress};
+    struct ax_axmodel_contents contents = {
+        .program = j->program, .graph = g, .meta = manifest, .packed_operand = packed, .compress = j->set->compress};
     s = ax_lower_packed(g, j->program, packed, err);
     if (!s) s = ax_axmodel_add(c, ax_path_join(&j->mem, j->dir, "model.axmodel"), &contents, err);
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "manifest.json"), manifest, err);

@@ -26,7 +26,8 @@ static const struct ax_option options[] = {
     {"calib_count", 'n', "N", AX_OPT_INT, AT(calib_count), "100", "1..1000000", "At most so many samples.", NULL},
     {"calib_seed", 0, "S", AX_OPT_INT, AT(calib_seed), "0", "0..", "Which samples, where there are more.", NULL},
     {"precision", 'p', "P", AX_OPT_STRING, AT(precision), "int8", "int8|float32", "float32 compiles the float model.", NULL},
-    {"range", 0, "METHOD", AX_OPT_STRING, AT(range), "minmax", "minmax|percentile|mse", "How activation ranges are chosen.", NULL},
+    {"range", 0, "METHOD", AX_OPT_STRING, AT(range), "minmax", "minmax|percentile|mse", "How activation ranges are chosen.",
+     NULL},
     {"percentile", 0, "P", AX_OPT_FLOAT, AT(percentile), "99.99", "50..100", "Share of values inside the range.", NULL},
     {"float_nodes", 0, "NAME[,NAME]", AX_OPT_LIST, AT(float_nodes), NULL, NULL,
      "Nodes, or all of an operator, that stay in float32.", NULL},
@@ -41,8 +42,10 @@ static const struct ax_option options[] = {
      "model, or the options below.",
      "Pictures"},
     {"resize", 0, "HOW", AX_OPT_STRING, AT(resize), "crop", "crop|stretch|letterbox", "How pictures fit the input.", NULL},
-    {"color", 0, "ORDER", AX_OPT_STRING, AT(color), NULL, "rgb|bgr|gray", "What the model expects (default by its channels).", NULL},
-    {"scale", 0, "F", AX_OPT_FLOAT, AT(scale), "0.00392156862745098", NULL, "Factor of the 0..255 of a pixel; then mean, then std.", NULL},
+    {"color", 0, "ORDER", AX_OPT_STRING, AT(color), NULL, "rgb|bgr|gray", "What the model expects (default by its channels).",
+     NULL},
+    {"scale", 0, "F", AX_OPT_FLOAT, AT(scale), "0.00392156862745098", NULL,
+     "Factor of the 0..255 of a pixel; then mean, then std.", NULL},
     {"mean", 0, "M[,M,M]", AX_OPT_LIST, AT(mean), NULL, NULL, "Subtracted after scaling.", NULL},
     {"std", 0, "S[,S,S]", AX_OPT_LIST, AT(std), NULL, NULL, "Divided by after subtracting.", NULL},
     {"labels", 0, "FILE", AX_OPT_STRING, AT(labels), NULL, NULL, "Class names, one a line.", NULL},
@@ -51,13 +54,16 @@ static const struct ax_option options[] = {
     {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL, "Default: the file's name.", NULL},
     {"compress", 'z', NULL, AX_OPT_FLAG, AT(compress), NULL, NULL, "Compress the sections of the .axmodel.", NULL},
     {"force", 'f', NULL, AX_OPT_FLAG, AT(force), NULL, NULL, "Compile even if nothing changed.", NULL},
-    {"show_operations", 's', NULL, AX_OPT_FLAG, AT(show_operations), NULL, NULL, "Table of operators: count, precision, reason.", NULL},
+    {"show_operations", 's', NULL, AX_OPT_FLAG, AT(show_operations), NULL, NULL,
+     "Table of operators: count, precision, reason.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, AT(json), NULL, NULL, "Print the manifest instead of the report.", NULL},
-    {"print_after", 0, "PASS", AX_OPT_STRING, AT(print_after), NULL, NULL, "Print the graph after a pass, or after all.", "Developers"},
+    {"print_after", 0, "PASS", AX_OPT_STRING, AT(print_after), NULL, NULL, "Print the graph after a pass, or after all.",
+     "Developers"},
     {"stop_after", 0, "PASS", AX_OPT_STRING, AT(stop_after), NULL, NULL, "Stop there; nothing is written.", NULL},
     {"verify", 0, NULL, AX_OPT_FLAG, AT(verify), NULL, NULL, "Verify the graph after every pass.", NULL},
     {"timings", 0, NULL, AX_OPT_FLAG, AT(timings), NULL, NULL, "Print how long each pass took.", NULL},
-    {"threads", 'j', "N", AX_OPT_INT, AT(threads), "0", "0..1024", "0: as many as there are cores. The result does not depend on it.", NULL},
+    {"threads", 'j', "N", AX_OPT_INT, AT(threads), "0", "0..1024",
+     "0: as many as there are cores. The result does not depend on it.", NULL},
     {0},
 };
 
@@ -65,9 +71,10 @@ static const struct ax_tool tool = {
     .name = "axcompile",
     .synopsis = "MODEL.onnx",
     .summary = "quantizes an ONNX model to int8 and compiles it",
-    .description = "Reads an ONNX model (opset 7 to 22), quantizes it with the calibration inputs, and writes model.axmodel, "
-                   "manifest.json, model.json and compile.log. A second compile of an unchanged model with unchanged options does "
-                   "nothing.\n\nInt8 needs calibration inputs like those that the model will see; without any, compiling is an error.",
+    .description =
+        "Reads an ONNX model (opset 7 to 22), quantizes it with the calibration inputs, and writes model.axmodel, "
+        "manifest.json, model.json and compile.log. A second compile of an unchanged model with unchanged options does "
+        "nothing.\n\nInt8 needs calibration inputs like those that the model will see; without any, compiling is an error.",
     .examples = "axcompile resnet50.onnx --calib photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
                 "axcompile yolov8n.onnx --calib inputs.npz --min_sqnr 20 -o out\n"
                 "axcompile model.onnx --precision float32 --batch 1",
@@ -94,7 +101,9 @@ static enum ax_status parse_shape(struct ax_compile_job *j, const char *text, st
         char *end;
         long long d = strtoll(p, &end, 10);
         if (end == p || d < 1 || out->shape.rank == AX_MAX_RANK || (*end && *end != 'x' && *end != ','))
-            return ax_fail(err, AX_INVALID_ARGUMENT, "--input_shape %s: expected NAME:1x3x224x224 with at most %d dimensions of at least 1", text, AX_MAX_RANK);
+            return ax_fail(err, AX_INVALID_ARGUMENT,
+                           "--input_shape %s: expected NAME:1x3x224x224 with at most %d dimensions of at least 1", text,
+                           AX_MAX_RANK);
         out->shape.dim[out->shape.rank++] = d;
         p = *end ? end + 1 : end;
     }
@@ -114,11 +123,12 @@ static enum ax_status open_calib(struct ax_compile_job *j, struct ax_error *err)
 static enum ax_status bind_calib(struct ax_compile_job *j, struct ax_error *err)
 {
     if (j->calib) return ax_calib_bind(j->calib, j->source, &j->pipeline, err);
-    return ax_fail(err, AX_INVALID_ARGUMENT,
-                       "%s: int8 needs calibration inputs like those that the model will see. Give --calib with a folder of pictures, "
-                       "an .npz, or ONNX .pb tensors; --calib random to try without (accuracy is then not to be trusted); or "
-                       "--precision float32",
-                       j->path);
+    return ax_fail(
+        err, AX_INVALID_ARGUMENT,
+        "%s: int8 needs calibration inputs like those that the model will see. Give --calib with a folder of pictures, "
+        "an .npz, or ONNX .pb tensors; --calib random to try without (accuracy is then not to be trusted); or "
+        "--precision float32",
+        j->path);
 }
 
 static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
@@ -163,28 +173,30 @@ static enum ax_status quantize(struct ax_compile_job *j, struct ax_error *err)
     const struct ax_compile_settings *set = j->set;
     struct ax_progress bar;
     struct ax_samples samples = ax_calib_samples(j->calib);
-    struct ax_quant_options opt = {
-        .range = !strcmp(set->range, "mse") ? AX_RANGE_MSE : !strcmp(set->range, "percentile") ? AX_RANGE_PERCENTILE : AX_RANGE_MINMAX,
-        .percentile = set->percentile,
-        .channel_scales = !set->no_channel_scales,
-        .bias_correction = !set->no_bias_correction,
-        .float_nodes = set->float_nodes.item,
-        .n_float_nodes = set->float_nodes.count,
-        .output_int8 = !strcmp(set->output_type, "int8"),
-        .threads = (int)set->threads,
-        .progress = show,
-        .progress_ctx = &bar};
+    struct ax_quant_options opt = {.range = !strcmp(set->range, "mse")          ? AX_RANGE_MSE
+                                            : !strcmp(set->range, "percentile") ? AX_RANGE_PERCENTILE
+                                                                                : AX_RANGE_MINMAX,
+                                   .percentile = set->percentile,
+                                   .channel_scales = !set->no_channel_scales,
+                                   .bias_correction = !set->no_bias_correction,
+                                   .float_nodes = set->float_nodes.item,
+                                   .n_float_nodes = set->float_nodes.count,
+                                   .output_int8 = !strcmp(set->output_type, "int8"),
+                                   .threads = (int)set->threads,
+                                   .progress = show,
+                                   .progress_ctx = &bar};
     ax_progress_begin(&bar, "quantizing", 1000);
     enum ax_status s = ax_quantize(j->source, &samples, &opt, &j->graph, &j->report, err);
     ax_progress_end(&bar);
     if (s) return s;
     j->measured = true;
     if (j->min_sqnr_given && j->report.sqnr_db < set->min_sqnr)
-        return ax_fail(err, AX_LIMIT,
-                       "%s: the int8 outputs have %.2f dB of signal over noise, --min_sqnr asks for %.2f; nothing was written. The worst "
-                       "layer is %s (%.1f dB): try more calibration samples, or --float_nodes",
-                       j->path, j->report.sqnr_db, set->min_sqnr, j->report.n_layers ? j->report.layers[0].value : "unknown",
-                       j->report.n_layers ? j->report.layers[0].sqnr_db : 0.0);
+        return ax_fail(
+            err, AX_LIMIT,
+            "%s: the int8 outputs have %.2f dB of signal over noise, --min_sqnr asks for %.2f; nothing was written. The worst "
+            "layer is %s (%.1f dB): try more calibration samples, or --float_nodes",
+            j->path, j->report.sqnr_db, set->min_sqnr, j->report.n_layers ? j->report.layers[0].value : "unknown",
+            j->report.n_layers ? j->report.layers[0].sqnr_db : 0.0);
     return AX_OK;
 }
 
@@ -198,8 +210,10 @@ static enum ax_status compile(struct ax_compile_job *j, int *unchanged, struct a
     if (!s) s = run_passes(j, err);
     if (s || j->set->stop_after) return s;
     bool calibrate = !to_float && !ax_graph_prequantized(j->source);
-    if (calibrate) s = bind_calib(j, err);
-    else ax_calib_close(j->calib), j->calib = NULL;
+    if (calibrate)
+        s = bind_calib(j, err);
+    else
+        ax_calib_close(j->calib), j->calib = NULL;
     if (!s) s = ax_job_key(j, err);
     if (!s && !j->set->force && ax_job_up_to_date(j)) {
         *unchanged = 1;
@@ -217,7 +231,7 @@ static void finish(struct ax_compile_job *j)
     ax_program_free(j->program);
     ax_graph_free(j->graph);
     ax_graph_free(j->source);
-    ax_pipeline_free(&j->pipeline);
+    ax_descriptor_free(&j->pipeline);
     ax_arena_free(&j->mem);
 }
 
@@ -247,7 +261,8 @@ int main(int argc, char **argv)
     if (code >= 0) return code;
     struct ax_compile_job j = {.path = args.arg[0], .set = &set};
     static const char *const pictures[] = {"resize", "color", "scale", "mean", "std"};
-    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) j.preprocessing_given |= ax_option_given(&tool, &args, pictures[i]);
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        j.preprocessing_given |= ax_option_given(&tool, &args, pictures[i]);
     j.min_sqnr_given = ax_option_given(&tool, &args, "min_sqnr");
     ax_arena_init(&j.mem);
     j.name = set.name ? set.name : ax_path_stem(&j.mem, j.path);
@@ -257,7 +272,8 @@ int main(int argc, char **argv)
     enum ax_status s = compile(&j, &unchanged, &err);
     j.seconds = now() - begin;
     if (!s) say_result(&j, unchanged);
-    if (j.calib && !unchanged && *ax_calib_warnings(j.calib)) fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));
+    if (j.calib && !unchanged && *ax_calib_warnings(j.calib))
+        fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));
     code = s ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
     finish(&j);
     ax_args_free(&args);

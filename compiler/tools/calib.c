@@ -32,11 +32,11 @@ struct ax_calib {
     struct ax_input_shape *shapes; /* ARRAYS: of one sample, by array */
     const char **files;            /* PICTURES: one a sample; TENSORS: n_inputs a sample */
     int n_files, most;
-    int available;      /* samples there are */
-    int *order;         /* which of them are used */
+    int available; /* samples there are */
+    int *order;    /* which of them are used */
     int count;
     uint64_t seed;
-    const struct ax_pipeline *pipeline;
+    const struct ax_descriptor *pipeline;
     struct ax_hash128 hash;
     float low, high;               /* seen */
     float expect_low, expect_high; /* 0, 0: unknown */
@@ -190,14 +190,18 @@ static enum ax_status open_paths(struct ax_calib *c, const struct ax_calib_optio
         tensors += ax_path_has_ext(files.item[i], ".pb");
         pictures += ax_image_named(files.item[i]);
     }
-    if (!s && pictures) keep_files(c, PICTURES, &files);
-    else if (!s && tensors) keep_files(c, TENSORS, &files);
-    else if (!s && arrays) s = open_arrays(c, &files, err);
+    if (!s && pictures)
+        keep_files(c, PICTURES, &files);
+    else if (!s && tensors)
+        keep_files(c, TENSORS, &files);
+    else if (!s && arrays)
+        s = open_arrays(c, &files, err);
     else if (!s)
-        s = ax_fail(err, AX_INVALID_ARGUMENT,
-                    "--calib %s: %s. Expected a folder of pictures, .npz or .npy arrays named as the inputs, or ONNX .pb tensors "
-                    "(input_0.pb ...)",
-                    c->source, files.count ? "its files are of no known kind" : "nothing is there");
+        s = ax_fail(
+            err, AX_INVALID_ARGUMENT,
+            "--calib %s: %s. Expected a folder of pictures, .npz or .npy arrays named as the inputs, or ONNX .pb tensors "
+            "(input_0.pb ...)",
+            c->source, files.count ? "its files are of no known kind" : "nothing is there");
     ax_file_list_free(&files);
     return s;
 }
@@ -255,11 +259,16 @@ enum ax_status ax_calib_open(const struct ax_calib_options *opt, struct ax_calib
     c->low = INFINITY, c->high = -INFINITY;
     enum ax_status s = AX_OK;
     c->source = ax_arena_str(&c->mem, ax_path_base(opt->paths[0]));
-    for (int i = 1; i < opt->n_paths; i++) c->source = ax_arena_printf(&c->mem, "%s, %s", c->source, ax_path_base(opt->paths[i]));
-    if (opt->n_paths == 1 && !strcmp(opt->paths[0], "random")) c->kind = RANDOM, c->available = RANDOM_COUNT;
-    else s = open_paths(c, opt, err);
-    if (s) ax_calib_close(c);
-    else *out = c;
+    for (int i = 1; i < opt->n_paths; i++)
+        c->source = ax_arena_printf(&c->mem, "%s, %s", c->source, ax_path_base(opt->paths[i]));
+    if (opt->n_paths == 1 && !strcmp(opt->paths[0], "random"))
+        c->kind = RANDOM, c->available = RANDOM_COUNT;
+    else
+        s = open_paths(c, opt, err);
+    if (s)
+        ax_calib_close(c);
+    else
+        *out = c;
     return s;
 }
 
@@ -272,9 +281,10 @@ const struct ax_input_shape *ax_calib_shapes(const struct ax_calib *c, int *coun
 static enum ax_status bind_files(struct ax_calib *c, struct ax_error *err)
 {
     if (c->kind == PICTURES && c->n_inputs != 1)
-        return ax_fail(err, AX_UNSUPPORTED,
-                       "calibration by pictures needs a model of one input; this one has %d. Give an .npz with an array for each",
-                       c->n_inputs);
+        return ax_fail(
+            err, AX_UNSUPPORTED,
+            "calibration by pictures needs a model of one input; this one has %d. Give an .npz with an array for each",
+            c->n_inputs);
     int per = c->kind == TENSORS ? c->n_inputs : 1;
     if (c->n_files % per)
         return ax_fail(err, AX_INVALID_ARGUMENT, "calibration: %d input tensors are no multiple of the model's %d inputs",
@@ -283,7 +293,7 @@ static enum ax_status bind_files(struct ax_calib *c, struct ax_error *err)
     return AX_OK;
 }
 
-enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const struct ax_pipeline *pipeline,
+enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const struct ax_descriptor *pipeline,
                              struct ax_error *err)
 {
     enum ax_status s = AX_OK;
@@ -331,10 +341,14 @@ static enum ax_status get(void *ctx, int sample, int input, float *dst, struct a
     struct input *in = &c->inputs[input];
     int at = c->order[sample];
     enum ax_status s = AX_OK;
-    if (c->kind == RANDOM) random_fill(c, at, input, dst);
-    else if (c->kind == ARRAYS) array_fill(in->array, at * in->count, in->count, dst);
-    else if (c->kind == TENSORS) s = tensor_fill(c, c->files[at * c->n_inputs + input], input, dst, err);
-    else s = picture_fill(c, c->files[at], dst, err);
+    if (c->kind == RANDOM)
+        random_fill(c, at, input, dst);
+    else if (c->kind == ARRAYS)
+        array_fill(in->array, at * in->count, in->count, dst);
+    else if (c->kind == TENSORS)
+        s = tensor_fill(c, c->files[at * c->n_inputs + input], input, dst, err);
+    else
+        s = picture_fill(c, c->files[at], dst, err);
     for (int64_t i = 0; i < in->count && !s; i++)
         if (!isfinite(dst[i]))
             s = ax_fail(err, AX_FORMAT, "calibration sample %d of input '%s' holds %g at element %lld; expected finite numbers",
@@ -365,8 +379,9 @@ const char *ax_calib_warnings(struct ax_calib *c)
     if (c->kind == RANDOM)
         text = "calibration on RANDOM numbers: accuracy is not to be trusted; use real inputs (--calib FOLDER)\n";
     else if (c->count < FEW)
-        text = ax_arena_printf(&c->mem, "only %d calibration sample%s: ranges will be narrower than the truth; give at least %d\n",
-                               c->count, c->count == 1 ? "" : "s", FEW);
+        text =
+            ax_arena_printf(&c->mem, "only %d calibration sample%s: ranges will be narrower than the truth; give at least %d\n",
+                            c->count, c->count == 1 ? "" : "s", FEW);
     if (width > 0 && (c->low < c->expect_low - 0.05f * width || c->high > c->expect_high + 0.05f * width))
         text = ax_arena_printf(&c->mem,
                                "%scalibration inputs lie in [%.4g, %.4g], but the preprocessing gives [%.4g, %.4g]: were they "

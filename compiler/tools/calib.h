@@ -28,11 +28,12 @@ const struct ax_input_shape *ax_calib_shapes(const struct ax_calib *c, int *coun
 
 /* Ties the data to the model's inputs and chooses the samples. pipeline: how pictures become inputs, and the range that arrays
  * should lie in. Both must live as long as samples are read. */
-enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const struct ax_pipeline *pipeline,
+enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const struct ax_descriptor *pipeline,
                              struct ax_error *err);
 
 struct ax_samples ax_calib_samples(struct ax_calib *c);
-const char *ax_calib_source(const struct ax_calib *c);     /* "random", or the names of files and folders without what leads there */
+const char *
+ax_calib_source(const struct ax_calib *c); /* "random", or the names of files and folders without what leads there */
 struct ax_hash128 ax_calib_hash(const struct ax_calib *c); /* of the files' names and contents, count and seed */
 /* Lines, each a warning: few samples, random, constant or far outside the expected range. "" if none. Complete after all
  * samples were read once. */

@@ -83,7 +83,7 @@ static enum ax_status made_up(struct ax_compile_job *j, struct ax_error *err)
     write_steps(j, w);
     ax_jw_end(w);
     char *text = ax_jw_finish(w);
-    enum ax_status s = ax_pipeline_parse(text, strlen(text), "the options", &j->pipeline, err);
+    enum ax_status s = ax_descriptor_parse(text, strlen(text), "the options", &j->pipeline, err);
     free(text);
     j->pipeline_assumed = !j->preprocessing_given;
     return s;
@@ -94,9 +94,9 @@ enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
     const char *own = ax_path_join(&j->mem, j->dir, "model.json");
     char *dir = ax_path_dir(&j->mem, j->path), *stem = ax_path_stem(&j->mem, j->path);
     const char *beside = ax_path_join(&j->mem, dir, ax_arena_printf(&j->mem, "%s.json", stem));
-    if (j->set->pipeline) return ax_pipeline_read(j->set->pipeline, &j->pipeline, err);
-    if (!j->preprocessing_given && ax_file_exists(own)) return ax_pipeline_read(own, &j->pipeline, err);
-    if (!j->preprocessing_given && ax_file_exists(beside)) return ax_pipeline_read(beside, &j->pipeline, err);
+    if (j->set->pipeline) return ax_descriptor_read(j->set->pipeline, &j->pipeline, err);
+    if (!j->preprocessing_given && ax_file_exists(own)) return ax_descriptor_read(own, &j->pipeline, err);
+    if (!j->preprocessing_given && ax_file_exists(beside)) return ax_descriptor_read(beside, &j->pipeline, err);
     return made_up(j, err);
 }
 
@@ -136,7 +136,7 @@ static enum ax_status inline_labels(struct ax_compile_job *j, struct ax_param *p
 
 enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err)
 {
-    struct ax_pipeline *p = &j->pipeline;
+    struct ax_descriptor *p = &j->pipeline;
     for (int i = 0; i < p->n_after; i++) {
         const struct ax_param_row *row = ax_pipe_row(p->after[i].kind)->params;
         for (int k = 0; row[k].name; k++) {
@@ -149,7 +149,7 @@ enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text,
     p->name = j->name;
     p->model = "model.axmodel";
     p->source = relative(&j->mem, j->dir, j->path);
-    char *made = ax_pipeline_text(p);
+    char *made = ax_descriptor_text(p);
     *text = ax_arena_str(&j->mem, made);
     free(made);
     return AX_OK;

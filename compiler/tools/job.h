@@ -39,7 +39,7 @@ struct ax_compile_job {
     const struct ax_compile_settings *set;
     bool min_sqnr_given, preprocessing_given;
     struct ax_arena mem;
-    struct ax_pipeline pipeline;
+    struct ax_descriptor pipeline;
     bool pipeline_assumed; /* nobody said how pictures become inputs */
     struct ax_calib *calib;
     struct ax_graph *source; /* as imported and through the passes */

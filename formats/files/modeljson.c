@@ -23,7 +23,7 @@ static const char **split_words(struct ax_arena *mem, const char *words)
     return list;
 }
 
-static void parse_numbers(struct ax_pipeline *p, struct ax_json j, const struct ax_param_row *row, struct ax_param *out)
+static void parse_numbers(struct ax_descriptor *p, struct ax_json j, const struct ax_param_row *row, struct ax_param *out)
 {
     bool one = ax_json_is_number(j);
     out->count = one ? 1 : ax_json_count(j);
@@ -34,7 +34,7 @@ static void parse_numbers(struct ax_pipeline *p, struct ax_json j, const struct 
     out->numbers = v;
 }
 
-static void parse_texts(struct ax_pipeline *p, struct ax_json j, struct ax_param *out)
+static void parse_texts(struct ax_descriptor *p, struct ax_json j, struct ax_param *out)
 {
     out->count = ax_json_count(j);
     const char **v = AX_NEW(&p->mem, const char *, out->count);
@@ -42,7 +42,7 @@ static void parse_texts(struct ax_pipeline *p, struct ax_json j, struct ax_param
     out->texts = v;
 }
 
-static void parse_param(struct ax_pipeline *p, struct ax_json step, const struct ax_param_row *row, struct ax_param *out)
+static void parse_param(struct ax_descriptor *p, struct ax_json step, const struct ax_param_row *row, struct ax_param *out)
 {
     struct ax_json j = row->required ? ax_json_need(step, row->name) : ax_json_get(step, row->name);
     *out = (struct ax_param){.given = ax_json_there(j), .number = row->otherwise};
@@ -91,7 +91,7 @@ static int find_kind(struct ax_json type, bool before)
     return -1;
 }
 
-static void parse_step(struct ax_pipeline *p, struct ax_json j, bool before, struct ax_pipe_step *s)
+static void parse_step(struct ax_descriptor *p, struct ax_json j, bool before, struct ax_pipe_step *s)
 {
     const char *keys[MAX_KEYS] = {"type"};
     int k = find_kind(ax_json_need(j, "type"), before), n = 0;
@@ -106,7 +106,7 @@ static void parse_step(struct ax_pipeline *p, struct ax_json j, bool before, str
     if (wrong) ax_json_fail(j, "%s %s", row->name, wrong);
 }
 
-static struct ax_pipe_step *parse_steps(struct ax_pipeline *p, struct ax_json list, bool before, int *count)
+static struct ax_pipe_step *parse_steps(struct ax_descriptor *p, struct ax_json list, bool before, int *count)
 {
     int n = ax_json_count(list);
     if (n > MAX_STEPS) ax_json_fail(list, "%d steps are too many", n);
@@ -118,13 +118,13 @@ static struct ax_pipe_step *parse_steps(struct ax_pipeline *p, struct ax_json li
 
 /* -- the descriptor -- */
 
-static const char *text_or_null(struct ax_pipeline *p, struct ax_json j)
+static const char *text_or_null(struct ax_descriptor *p, struct ax_json j)
 {
     const char *s = ax_json_text(j, NULL);
     return s ? ax_arena_str(&p->mem, s) : NULL;
 }
 
-static enum ax_status parse_document(struct ax_json_doc *doc, struct ax_pipeline *p)
+static enum ax_status parse_document(struct ax_json_doc *doc, struct ax_descriptor *p)
 {
     static const char *const keys[] = {"name", "model", "source", "description", "preprocessing", "postprocessing", NULL};
     struct ax_json root = ax_json_root(doc);
@@ -139,10 +139,11 @@ static enum ax_status parse_document(struct ax_json_doc *doc, struct ax_pipeline
     return ax_json_status(doc);
 }
 
-enum ax_status ax_pipeline_parse(const char *json, size_t bytes, const char *file, struct ax_pipeline *p, struct ax_error *err)
+enum ax_status ax_descriptor_parse(const char *json, size_t bytes, const char *file, struct ax_descriptor *p,
+                                   struct ax_error *err)
 {
     struct ax_json_doc doc;
-    *p = (struct ax_pipeline){.dir = ""};
+    *p = (struct ax_descriptor){.dir = ""};
     ax_arena_init(&p->mem);
     enum ax_status s = ax_json_parse(json, bytes, file, &doc, err);
     if (!s) s = parse_document(&doc, p);
@@ -150,23 +151,23 @@ enum ax_status ax_pipeline_parse(const char *json, size_t bytes, const char *fil
     return s;
 }
 
-enum ax_status ax_pipeline_read(const char *path, struct ax_pipeline *p, struct ax_error *err)
+enum ax_status ax_descriptor_read(const char *path, struct ax_descriptor *p, struct ax_error *err)
 {
     uint8_t *data;
     size_t n;
-    *p = (struct ax_pipeline){.dir = ""};
+    *p = (struct ax_descriptor){.dir = ""};
     enum ax_status s = ax_file_read(path, MAX_BYTES, &data, &n, err);
     if (s) return s;
-    s = ax_pipeline_parse((const char *)data, n, path, p, err);
+    s = ax_descriptor_parse((const char *)data, n, path, p, err);
     p->dir = ax_path_dir(&p->mem, path);
     free(data);
     return s;
 }
 
-void ax_pipeline_free(struct ax_pipeline *p)
+void ax_descriptor_free(struct ax_descriptor *p)
 {
     ax_arena_free(&p->mem);
-    *p = (struct ax_pipeline){0};
+    *p = (struct ax_descriptor){0};
 }
 
 /* -- looking up -- */
@@ -194,7 +195,7 @@ bool ax_step_is(const struct ax_pipe_step *s, const char *name, const char *word
     return strlen(word) == n && !memcmp(word, w, n);
 }
 
-const struct ax_pipe_step *ax_pipeline_find(const struct ax_pipeline *p, enum ax_pipe_kind k)
+const struct ax_pipe_step *ax_descriptor_find(const struct ax_descriptor *p, enum ax_pipe_kind k)
 {
     for (int i = 0; i < p->n_before; i++)
         if (p->before[i].kind == k) return &p->before[i];

@@ -87,7 +87,7 @@ struct ax_pipe_step {
     struct ax_param *params; /* by row of ax_pipe_row(kind)->params */
 };
 
-struct ax_pipeline {
+struct ax_descriptor {
     struct ax_arena mem;
     const char *name, *model, *source, *description; /* source, description: NULL if absent */
     const char *dir;                                 /* folder of the descriptor: "" when parsed from memory */
@@ -95,12 +95,13 @@ struct ax_pipeline {
     int n_before, n_after;
 };
 
-/* Messages say FILE: PATH: what. Release with ax_pipeline_free in any case. */
-enum ax_status ax_pipeline_read(const char *path, struct ax_pipeline *p, struct ax_error *err);
-enum ax_status ax_pipeline_parse(const char *json, size_t bytes, const char *file, struct ax_pipeline *p, struct ax_error *err);
-void ax_pipeline_free(struct ax_pipeline *p);
+/* Messages say FILE: PATH: what. Release with ax_descriptor_free in any case. */
+enum ax_status ax_descriptor_read(const char *path, struct ax_descriptor *p, struct ax_error *err);
+enum ax_status ax_descriptor_parse(const char *json, size_t bytes, const char *file, struct ax_descriptor *p,
+                                   struct ax_error *err);
+void ax_descriptor_free(struct ax_descriptor *p);
 /* The descriptor as JSON text, from malloc: only what was given, in the table's order. */
-char *ax_pipeline_text(const struct ax_pipeline *p);
+char *ax_descriptor_text(const struct ax_descriptor *p);
 
 /* Parameters by name; the name must be one of the step's (asserted). */
 const struct ax_param *ax_step_param(const struct ax_pipe_step *s, const char *name);
@@ -119,9 +120,9 @@ static inline bool ax_step_given(const struct ax_pipe_step *s, const char *name)
 /* Whether a WORD parameter is that word. */
 bool ax_step_is(const struct ax_pipe_step *s, const char *name, const char *word);
 /* The first step of that kind; NULL if there is none. */
-const struct ax_pipe_step *ax_pipeline_find(const struct ax_pipeline *p, enum ax_pipe_kind k);
+const struct ax_pipe_step *ax_descriptor_find(const struct ax_descriptor *p, enum ax_pipe_kind k);
 
 /* The JSON Schema of model.json, from malloc. */
-char *ax_pipeline_schema(void);
+char *ax_descriptor_schema(void);
 
 #endif

@@ -56,7 +56,7 @@ static void write_steps(struct ax_json_writer *w, const char *key, const struct 
     ax_jw_end(w);
 }
 
-char *ax_pipeline_text(const struct ax_pipeline *p)
+char *ax_descriptor_text(const struct ax_descriptor *p)
 {
     struct ax_json_writer *w = ax_jw_new();
     ax_jw_object(w, NULL);
@@ -202,7 +202,7 @@ static void schema_text(struct ax_json_writer *w, const char *key, const char *d
     ax_jw_end(w);
 }
 
-char *ax_pipeline_schema(void)
+char *ax_descriptor_schema(void)
 {
     struct ax_json_writer *w = ax_jw_new();
     ax_jw_object(w, NULL);

@@ -35,7 +35,7 @@ static const struct ax_param *labels_param(const struct ax_pipe_step *s)
     return NULL;
 }
 
-static enum ax_status take_labels(struct ax_post *p, const struct ax_pipeline *pipe, const struct ax_post_options *opt,
+static enum ax_status take_labels(struct ax_post *p, const struct ax_descriptor *pipe, const struct ax_post_options *opt,
                                   struct ax_post_step *out, struct ax_error *err)
 {
     const struct ax_param *param = labels_param(out->step);
@@ -48,7 +48,7 @@ static enum ax_status take_labels(struct ax_post *p, const struct ax_pipeline *p
     return AX_OK;
 }
 
-static enum ax_status make_ready(struct ax_post *p, const struct ax_pipeline *pipe, int i, const struct ax_post_options *opt,
+static enum ax_status make_ready(struct ax_post *p, const struct ax_descriptor *pipe, int i, const struct ax_post_options *opt,
                                  struct ax_error *err)
 {
     const struct ax_pipe_step *step = &pipe->after[i];
@@ -62,7 +62,7 @@ static enum ax_status make_ready(struct ax_post *p, const struct ax_pipeline *pi
     return take_labels(p, pipe, opt, out, err);
 }
 
-enum ax_status ax_post_open(const struct ax_pipeline *p, const struct ax_post_options *opt, struct ax_post **out,
+enum ax_status ax_post_open(const struct ax_descriptor *p, const struct ax_post_options *opt, struct ax_post **out,
                             struct ax_error *err)
 {
     struct ax_post *post = calloc(1, sizeof *post);

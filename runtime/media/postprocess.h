@@ -29,7 +29,7 @@ struct ax_post_options {
 /* The steps of a descriptor with their labels and tables; the descriptor must live as long. AX_UNSUPPORTED names a step that
  * this build does not have. */
 struct ax_post;
-enum ax_status ax_post_open(const struct ax_pipeline *p, const struct ax_post_options *opt, struct ax_post **out,
+enum ax_status ax_post_open(const struct ax_descriptor *p, const struct ax_post_options *opt, struct ax_post **out,
                             struct ax_error *err);
 void ax_post_close(struct ax_post *p); /* NULL is fine */
 int ax_post_steps(const struct ax_post *p);

@@ -136,10 +136,10 @@ static float nth(const struct ax_pipe_step *step, const char *name, int c, float
     return (float)p->numbers[p->count > 1 ? (c < p->count ? c : p->count - 1) : 0];
 }
 
-static struct numbers numbers_of(const struct ax_pipeline *p)
+static struct numbers numbers_of(const struct ax_descriptor *p)
 {
     struct numbers n = {1, {0, 0, 0}, {1, 1, 1}, 0};
-    const struct ax_pipe_step *norm = ax_pipeline_find(p, AX_PIPE_NORMALIZE), *color = ax_pipeline_find(p, AX_PIPE_COLOR);
+    const struct ax_pipe_step *norm = ax_descriptor_find(p, AX_PIPE_NORMALIZE), *color = ax_descriptor_find(p, AX_PIPE_COLOR);
     n.reversed = color && ax_step_is(color, "order", "bgr");
     if (!norm) return n;
     n.scale = (float)ax_step_number(norm, "scale");
@@ -150,9 +150,9 @@ static struct numbers numbers_of(const struct ax_pipeline *p)
     return n;
 }
 
-static int is_nhwc(const struct ax_pipeline *p, const struct ax_shape *s)
+static int is_nhwc(const struct ax_descriptor *p, const struct ax_shape *s)
 {
-    const struct ax_pipe_step *l = ax_pipeline_find(p, AX_PIPE_LAYOUT);
+    const struct ax_pipe_step *l = ax_descriptor_find(p, AX_PIPE_LAYOUT);
     if (l) return ax_step_is(l, "order", "NHWC");
     return s->dim[1] != 1 && s->dim[1] != 3 && (s->dim[3] == 1 || s->dim[3] == 3);
 }
@@ -185,7 +185,7 @@ static enum ax_status fits(const struct ax_image *im, const struct ax_shape *sha
                    im->width, im->height, im->channels, ax_shape_text(shape, text));
 }
 
-enum ax_status ax_preprocess(const struct ax_pipeline *p, const struct ax_image *im, const struct ax_shape *shape, float *dst,
+enum ax_status ax_preprocess(const struct ax_descriptor *p, const struct ax_image *im, const struct ax_shape *shape, float *dst,
                              struct ax_fit *fit, struct ax_error *err)
 {
     struct state s = {.now = im, .fit = {1, 1, 0, 0}, .err = err};
@@ -216,7 +216,7 @@ enum ax_status ax_preprocess(const struct ax_pipeline *p, const struct ax_image 
     return st;
 }
 
-void ax_preprocess_range(const struct ax_pipeline *p, float *low, float *high)
+void ax_preprocess_range(const struct ax_descriptor *p, float *low, float *high)
 {
     struct numbers n = numbers_of(p);
     *low = INFINITY, *high = -INFINITY;

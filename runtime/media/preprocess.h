@@ -13,10 +13,10 @@ struct ax_fit {
 
 /* Writes float32 into dst, [1, C, H, W] or [1, H, W, C] as `shape` says (a layout step, or the dimension that is 1 or 3).
  * fit may be NULL. AX_SHAPE when the steps do not lead to the input's size or channels. */
-enum ax_status ax_preprocess(const struct ax_pipeline *p, const struct ax_image *im, const struct ax_shape *shape, float *dst,
+enum ax_status ax_preprocess(const struct ax_descriptor *p, const struct ax_image *im, const struct ax_shape *shape, float *dst,
                              struct ax_fit *fit, struct ax_error *err);
 
 /* The range of numbers that pixels of 0..255 become. */
-void ax_preprocess_range(const struct ax_pipeline *p, float *low, float *high);
+void ax_preprocess_range(const struct ax_descriptor *p, float *low, float *high);
 
 #endif

@@ -258,15 +258,15 @@ static enum ax_status show_manifest(const char *path, const struct settings *set
 
 static enum ax_status show_pipeline(const char *path, const struct settings *set, struct ax_error *err)
 {
-    struct ax_pipeline p;
-    enum ax_status s = ax_pipeline_read(path, &p, err);
+    struct ax_descriptor p;
+    enum ax_status s = ax_descriptor_read(path, &p, err);
     if (!s) {
-        char *text = ax_pipeline_text(&p);
+        char *text = ax_descriptor_text(&p);
         if (!set->json) printf("%s: pipeline descriptor\n", path);
         fputs(text, stdout);
         free(text);
     }
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
     return s;
 }
 

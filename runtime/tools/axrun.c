@@ -92,7 +92,7 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
     enum ax_status s = ax_artifact_find(args->arg[0], &r->mem, &r->artifact, err);
     if (!s && r->artifact.descriptor) {
         r->has_pipeline = true;
-        s = ax_pipeline_read(r->artifact.descriptor, &r->pipeline, err);
+        s = ax_descriptor_read(r->artifact.descriptor, &r->pipeline, err);
     }
     if (!s) s = ax_cores_lease((int)r->set->cores, r->set->wait, &r->cores, err);
     if (!s) s = open_pipe(r, r->set->pipe, err);
@@ -106,7 +106,7 @@ static void release(struct ax_run *r)
 {
     for (int i = 0; i < r->n_pipes; i++) ax_engine_close(r->pipe[i].engine);
     ax_cores_free(r->cores);
-    if (r->has_pipeline) ax_pipeline_free(&r->pipeline);
+    if (r->has_pipeline) ax_descriptor_free(&r->pipeline);
     ax_arena_free(&r->mem);
 }
 

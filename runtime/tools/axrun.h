@@ -25,7 +25,7 @@ struct ax_run {
     struct ax_arena mem;
     struct ax_cores *cores;
     struct ax_artifact artifact;
-    struct ax_pipeline pipeline;
+    struct ax_descriptor pipeline;
     bool has_pipeline;
     struct ax_run_pipe pipe[2]; /* the one asked for; with --compare the float one is second */
     int n_pipes;

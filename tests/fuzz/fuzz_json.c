@@ -9,11 +9,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct ax_error err;
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     struct ax_manifest m;
     struct ax_arena mem = {0};
-    if (!ax_pipeline_parse((const char *)data, bytes, "fuzz", &p, &err)) free(ax_pipeline_text(&p));
-    ax_pipeline_free(&p);
+    if (!ax_descriptor_parse((const char *)data, bytes, "fuzz", &p, &err)) free(ax_descriptor_text(&p));
+    ax_descriptor_free(&p);
     if (!ax_manifest_parse((const char *)data, bytes, "fuzz", &m, &mem, &err)) free(ax_manifest_text(&m));
     ax_arena_free(&mem);
     return 0;

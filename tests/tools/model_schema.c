@@ -15,7 +15,7 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *path = argv[argc - 1];
-    char *schema = ax_pipeline_schema();
+    char *schema = ax_descriptor_schema();
     uint8_t *old = NULL;
     size_t n;
     enum ax_status s = check ? ax_file_read(path, 1 << 20, &old, &n, &err) : ax_file_write(path, schema, strlen(schema), &err);

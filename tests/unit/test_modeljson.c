@@ -12,9 +12,9 @@
 
 static struct ax_error err;
 
-static enum ax_status parse(const char *text, struct ax_pipeline *p)
+static enum ax_status parse(const char *text, struct ax_descriptor *p)
 {
-    return ax_pipeline_parse(text, strlen(text), "model.json", p, &err);
+    return ax_descriptor_parse(text, strlen(text), "model.json", p, &err);
 }
 
 static const char yolo[] = "{\"name\": \"yolov5s-v7-coco\", \"model\": \"yolov5s-v7-coco/1/model.axmodel\","
@@ -28,7 +28,7 @@ static const char yolo[] = "{\"name\": \"yolov5s-v7-coco\", \"model\": \"yolov5s
 static void a_detector(void **state)
 {
     (void)state;
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     if (parse(yolo, &p)) fail_msg("%s", err.message);
     assert_int_equal(p.n_before, 2);
     assert_int_equal(p.n_after, 2);
@@ -38,28 +38,28 @@ static void a_detector(void **state)
     assert_false(ax_step_is(&p.before[0], "interpolation", "bicubic"));
     assert_int_equal(ax_step_param(&p.before[1], "mean")->count, 3);
     assert_true(ax_step_number(&p.before[1], "scale") == 1.0 / 255);
-    assert_int_equal(ax_step_int(ax_pipeline_find(&p, AX_PIPE_DECODE_YOLOV5), "classes"), 80);
+    assert_int_equal(ax_step_int(ax_descriptor_find(&p, AX_PIPE_DECODE_YOLOV5), "classes"), 80);
     assert_int_equal(ax_step_int(&p.after[1], "max_boxes"), 300);
-    assert_null(ax_pipeline_find(&p, AX_PIPE_TRACKER));
-    char *text = ax_pipeline_text(&p);
-    struct ax_pipeline again;
+    assert_null(ax_descriptor_find(&p, AX_PIPE_TRACKER));
+    char *text = ax_descriptor_text(&p);
+    struct ax_descriptor again;
     if (parse(text, &again)) fail_msg("%s", err.message);
-    char *text2 = ax_pipeline_text(&again);
+    char *text2 = ax_descriptor_text(&again);
     assert_string_equal(text, text2);
     free(text);
     free(text2);
-    ax_pipeline_free(&p);
-    ax_pipeline_free(&again);
+    ax_descriptor_free(&p);
+    ax_descriptor_free(&again);
 }
 
 static void refuse(const char *steps, const char *expected)
 {
     char text[1024];
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     snprintf(text, sizeof text, "{\"name\":\"n\",\"model\":\"m\",%s}", steps);
     assert_int_equal(parse(text, &p), AX_FORMAT);
     if (!strstr(err.message, expected)) fail_msg("'%s' lacks '%s'", err.message, expected);
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
 }
 
 static void mistakes(void **state)
@@ -79,19 +79,19 @@ static void mistakes(void **state)
     refuse("\"postprocessing\":[{\"type\":\"nms\",\"iou_threshold\":\"big\"}]", "is a string; a number is expected");
     refuse("\"postprocessing\":[{\"type\":\"label_filter\"}]", "\"keep\" is missing");
     refuse("\"postprocesing\":[]", "did you mean \"postprocessing\"?");
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     assert_int_equal(parse("{\"name\":\"n\"}", &p), AX_FORMAT);
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
     assert_int_equal(parse("[]", &p), AX_FORMAT);
-    ax_pipeline_free(&p);
-    assert_int_equal(ax_pipeline_read("/nonexistent/model.json", &p, &err), AX_NOT_FOUND);
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
+    assert_int_equal(ax_descriptor_read("/nonexistent/model.json", &p, &err), AX_NOT_FOUND);
+    ax_descriptor_free(&p);
 }
 
 static void labels(void **state)
 {
     (void)state;
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     if (parse("{\"name\":\"n\",\"model\":\"m\",\"source\":\"x.onnx\",\"_note\":1,\"postprocessing\":["
               "{\"type\":\"classification\",\"labels\":[\"cat\",\"dog\"]},{\"type\":\"classification\",\"labels\":\"l.txt\"}]}",
               &p))
@@ -99,7 +99,7 @@ static void labels(void **state)
     assert_string_equal(ax_step_param(&p.after[0], "labels")->texts[1], "dog");
     assert_string_equal(ax_step_param(&p.after[1], "labels")->text, "l.txt");
     assert_string_equal(p.source, "x.onnx");
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
 }
 
 int main(void)

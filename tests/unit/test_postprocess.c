@@ -17,11 +17,11 @@ static struct ax_error err;
 static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k, struct ax_result *r)
 {
     char json[1024];
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     struct ax_post *post;
     snprintf(json, sizeof json, "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [], \"postprocessing\": [%s]}",
              steps);
-    if (ax_pipeline_parse(json, strlen(json), "test", &p, &err)) fail_msg("%s", err.message);
+    if (ax_descriptor_parse(json, strlen(json), "test", &p, &err)) fail_msg("%s", err.message);
     enum ax_status s = ax_post_open(&p, &(struct ax_post_options){top_k, NULL}, &post, &err);
     *r = (struct ax_result){0};
     if (!s) {
@@ -32,7 +32,7 @@ static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k
     /* Labels are the descriptor's: what is looked at below is looked at while they live. */
     for (int i = 0; i < r->n_classes; i++)
         if (r->classes[i].label) r->classes[i].label = ax_arena_str(&r->mem, r->classes[i].label);
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
     return s;
 }
 

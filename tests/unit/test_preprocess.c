@@ -26,14 +26,14 @@ static struct ax_image picture(int width, int height, int channels)
 static enum ax_status run(const char *steps, const struct ax_image *im, const int64_t dim[4], float *dst, struct ax_fit *fit)
 {
     char json[2048];
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     struct ax_shape shape = ax_shape_make(4, dim);
     snprintf(json, sizeof json, "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [%s], \"postprocessing\": []}",
              steps);
-    enum ax_status s = ax_pipeline_parse(json, strlen(json), "test", &p, &err);
+    enum ax_status s = ax_descriptor_parse(json, strlen(json), "test", &p, &err);
     if (s) fail_msg("%s", err.message);
     s = ax_preprocess(&p, im, &shape, dst, fit, &err);
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
     return s;
 }
 

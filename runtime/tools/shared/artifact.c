@@ -24,8 +24,8 @@ static const char *name_of_dir(const char *dir, struct ax_arena *mem)
 /* The model that a descriptor names. */
 static enum ax_status from_descriptor(const char *path, struct ax_arena *mem, struct ax_artifact *out, struct ax_error *err)
 {
-    struct ax_pipeline p;
-    enum ax_status s = ax_pipeline_read(path, &p, err);
+    struct ax_descriptor p;
+    enum ax_status s = ax_descriptor_read(path, &p, err);
     if (!s) {
         out->descriptor = ax_arena_str(mem, path);
         out->dir = ax_path_dir(mem, path);
@@ -37,7 +37,7 @@ static enum ax_status from_descriptor(const char *path, struct ax_arena *mem, st
         else if (!ax_file_exists(out->model))
             s = ax_fail(err, AX_NOT_FOUND, "%s: its \"model\" %s does not exist", path, out->model);
     }
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
     return s;
 }
 
