@@ -112,12 +112,12 @@ static void boxes(void **state)
                  .9f, .8f, .1f, 0,  /* a */ 0,   0,  .7f, .2f /* b */};
     const char *json = "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [], \"postprocessing\": ["
                        "{\"type\": \"decode_yolov8\", \"classes\": 2, \"labels\": [\"a\", \"b\"]}, {\"type\": \"nms\"}]}";
-    struct ax_pipeline p;
+    struct ax_descriptor p;
     struct ax_post *post;
     struct ax_result r;
     struct ax_post_tensor t = {"out", ax_shape_make(3, (const int64_t[]){1, 6, 4}), x};
     struct ax_post_input in = {&t, 1, {0.32, 0.32, 0, 16}, 200, 100};
-    assert_int_equal(ax_pipeline_parse(json, strlen(json), "test", &p, &err), AX_OK);
+    assert_int_equal(ax_descriptor_parse(json, strlen(json), "test", &p, &err), AX_OK);
     assert_int_equal(ax_post_open(&p, &(struct ax_post_options){0}, &post, &err), AX_OK);
     assert_int_equal(ax_post_run(post, &in, &r, &err), AX_OK);
     assert_int_equal(r.n_objects, 2);
@@ -133,7 +133,7 @@ static void boxes(void **state)
     assert_int_equal(ax_post_run(post, &in, &r, &err), AX_SHAPE);
     ax_result_free(&r);
     ax_post_close(post);
-    ax_pipeline_free(&p);
+    ax_descriptor_free(&p);
 }
 
 int main(void)
