@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "onnx/importer.h"
+#include "onnx/lift.h"
 #include "onnx/shim.h"
 
 enum { MIN_OPSET = 5, MAX_OPSET = 22, MAX_IR = 13, LIFT_TO = 9, MAX_CHECKED = 64 << 20 };
@@ -151,7 +152,7 @@ static void lift(struct importer *im)
     uint8_t *bytes;
     size_t n;
     if (im->opset >= MIN_OPSET || !im_ok(im)) return;
-    if (ax_onnx_lift(im->file.data, im->file.bytes, LIFT_TO, &bytes, &n, message, sizeof message)) {
+    if (lift_apart(im->file.data, im->file.bytes, LIFT_TO, &bytes, &n, message, sizeof message)) {
         im_fail(im, AX_VERSION, "opset %d is older than %d, and libonnx cannot convert it: %s", im->opset, MIN_OPSET, message);
         return;
     }
