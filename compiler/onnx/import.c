@@ -49,7 +49,7 @@ static void run_node(struct importer *im, const Onnx__NodeProto *n)
     else if (ax_op_find(im_domain(n), op) != AX_OP_NONE)
         canon_generic(im, ax_op_find(im_domain(n), op));
     else
-        im_fail(im, AX_UNSUPPORTED, "the operator is unknown to Axon (domain '%.60s')", im_domain(n));
+        im_fail(im, AX_UNSUPPORTED, "the operator is unknown to Axon (domain %.60s)", *im_domain(n) ? im_domain(n) : "ai.onnx");
 }
 
 /* "node 'conv1' (Conv, opset 13): " before the message; a rule of the op table has put a shorter form of that there. */

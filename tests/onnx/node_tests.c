@@ -291,24 +291,24 @@ static void write_doc(FILE *f, struct result *r, int n)
     for (int i = 0; i < n; i++) pass += r[i].verdict == PASS, fail += r[i].verdict == FAIL, unknown += r[i].verdict == UNKNOWN;
     fprintf(
         f,
-        "# ONNX's own tests\n\n"
+        ""
         "Made by `node_tests --doc` from the tests of ONNX 1.12 (Debian: libonnx-testdata), which run in ctest through the "
         "real\n"
         "importer, passes, lowering and executor in float. rtol 1e-3, atol 1e-7. Inputs that give shapes, axes or weights are\n"
         "bound as constants where Axon wants them constant.\n\n");
     fprintf(f, "Of %d tests, %d are of operators that Axon does not know. Of the other %d, **%d pass** and %d do not.\n\n", n,
             unknown, pass + fail, pass, fail);
-    fprintf(f, "## By operator\n\n| first operator | pass | of |\n|---|---|---|\n");
+    fprintf(f, "### By operator\n\n| first operator | pass | of |\n|---|---|---|\n");
     qsort(r, (size_t)n, sizeof *r, by_op);
     for (int i = 0, k; i < n; i = k) {
         int ok = 0, known = 0;
         for (k = i; k < n && !strcmp(r[i].op, r[k].op); k++) ok += r[k].verdict == PASS, known += r[k].verdict != UNKNOWN;
         if (known) fprintf(f, "| %s | %d | %d |\n", r[i].op, ok, known);
     }
-    fprintf(f, "\n## What does not pass\n\n");
+    fprintf(f, "\n### What does not pass\n\n");
     for (int i = 0; i < n; i++)
         if (r[i].verdict == FAIL) fprintf(f, "- %s (%s): %s\n", r[i].name, r[i].op, r[i].listed ? r[i].reason : r[i].text);
-    fprintf(f, "\n## Operators that Axon does not know\n\n");
+    fprintf(f, "\n### Operators that Axon does not know\n\n");
     const char *last = "";
     for (int i = 0, first = 1; i < n; i++) {
         if (r[i].verdict != UNKNOWN || !strcmp(r[i].op, last)) continue;
