@@ -111,6 +111,8 @@ static void case_conv(struct kit *k, int transposed)
     p->groups = kit_int(k, 0, 3) ? 1 : kit_int(k, 2, 4);
     int c = p->groups * kit_int(k, 1, p->groups > 1 ? 40 : kit_int(k, 0, 2) ? 150 : 10);
     int outputs = p->groups * kit_int(k, 1, p->groups > 1 ? 40 : 100);
+    int planes = kit_int(k, 0, 3) == 0; /* of 64 channels, with long rows: what tiles are loaded from directly */
+    if (planes) p->groups = 1, c = 64 * kit_int(k, 1, 2), w = kit_int(k, 16, 140), h = kit_int(k, 1, 4);
     case_geometry(k, p, h, w);
     case_epilogue(k, &p->act, &p->alpha, &p->beta, &p->linear);
     int oh = case_out(h, p->pad_top + p->pad_bottom, p->kh, p->dilation_h, p->stride_h);
@@ -121,7 +123,8 @@ static void case_conv(struct kit *k, int transposed)
         oh = oh < 1 ? 1 : oh, ow = ow < 1 ? 1 : ow;
     }
     int64_t in[4] = {n, h, w, c}, out[4] = {n, oh, ow, outputs};
-    k->in[0] = kit_planes(k, in, transposed ? kit_int(k, 0, 1) : 2, transposed ? 0 : kit_int(k, 2, 3), kit_any_split(k));
+    k->in[0] = kit_planes(k, in, transposed ? kit_int(k, 0, 1) : 2, transposed ? 0 : kit_int(k, 2, 3),
+                          planes ? KIT_REGULAR : kit_any_split(k));
     k->in[2] = case_runs(k, &k->op[k->in[0]], p->groups);
     k->in[1] = case_weights(k, p, &k->op[k->in[0]], k->in[2], outputs);
     k->in[3] = kit_epi(k, p->groups * s8_round_up(outputs / p->groups, 16), case_k_total(k, k->in[1], outputs));
