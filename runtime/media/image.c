@@ -134,7 +134,7 @@ static enum ax_status to_rgb(const struct decoder *d, const char *path, struct a
     struct SwsContext *sws =
         sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
     uint8_t *planes[4] = {out->data};
-    int strides[4] = {out->stride};
+    int strides[4] = {(int)out->stride};
     if (sws) {
         int full = f->color_range == AVCOL_RANGE_JPEG || f->format == AV_PIX_FMT_YUVJ420P || f->format == AV_PIX_FMT_YUVJ422P ||
                    f->format == AV_PIX_FMT_YUVJ444P || f->format == AV_PIX_FMT_YUVJ440P;
@@ -145,7 +145,8 @@ static enum ax_status to_rgb(const struct decoder *d, const char *path, struct a
         return AX_OK;
     }
     ax_image_free(out);
-    return ax_fail(err, AX_UNSUPPORTED, "%s: its pixel format cannot be converted to RGB", path);
+    ax_fail(err, AX_UNSUPPORTED, "%s: its pixel format cannot be converted to RGB", path);
+    return AX_UNSUPPORTED;
 }
 
 /* -- orientation -- */

@@ -6,10 +6,11 @@
 
 #include "base/status.h"
 
-/* 8-bit samples, row-major, interleaved; stride in bytes. channels: 3 (RGB) or 1 (grey). */
+/* 8-bit samples, row-major, interleaved. channels: 3 (RGB) or 1 (grey). */
 struct ax_image {
-    int width, height, channels, stride;
-    uint8_t *data; /* malloc'ed */
+    int width, height, channels;
+    int64_t stride; /* bytes; 64 bits, so that products with rows do not overflow */
+    uint8_t *data;  /* malloc'ed */
 };
 
 /* An empty image of that size; data is uninitialised. AX_NO_MEMORY, or AX_INVALID_ARGUMENT for sizes outside 1..32768. */

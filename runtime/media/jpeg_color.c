@@ -1,5 +1,6 @@
 #include "media/jpeg_color.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,14 +73,14 @@ enum ax_status ax_jpeg_to_rgb(const struct ax_jpeg_planes *in, struct ax_image *
     size_t width = (size_t)out->width;
     uint8_t *rows = malloc(width * 2);
     uint16_t *sums = malloc(width * sizeof *sums);
-    enum ax_status s = rows && sums ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a row of %d pixels", out->width);
-    for (int y = 0; y < out->height && !s; y++) {
+    for (int y = 0; rows && sums && y < out->height; y++) {
         chroma_row(in, 1, y, out, sums, rows);
         chroma_row(in, 2, y, out, sums, rows + width);
         color_row(in->data[0] + (long)y * in->stride[0], rows, rows + width, out->width,
                   out->data + (size_t)y * (size_t)out->stride);
     }
+    bool ok = rows && sums;
     free(rows);
     free(sums);
-    return s;
+    return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a row of %d pixels", out->width);
 }

@@ -60,7 +60,7 @@ static enum ax_status frame(struct state *s, int left, int top, int width, int h
     for (int y = 0; y < height; y++)
         if (y - top >= 0 && y - top < in->height && x1 > x0)
             memcpy(out.data + y * out.stride + x0 * in->channels,
-                   in->data + (y - top) * in->stride + (x0 - left) * in->channels, (size_t)((x1 - x0) * in->channels));
+                   in->data + (y - top) * in->stride + (x0 - left) * in->channels, (size_t)(x1 - x0) * (size_t)in->channels);
     take(s, &out);
     s->fit.offset_x += left;
     s->fit.offset_y += top;

@@ -164,7 +164,7 @@ enum ax_status ax_image_resize(const struct ax_image *in, double x, double y, do
         first = ty.first[i] < first ? ty.first[i] : first;
         last = ty.first[i] + ty.count[i] > last ? ty.first[i] + ty.count[i] : last;
     }
-    rows = malloc((size_t)(last - first) * (size_t)n);
+    rows = calloc((size_t)(last - first), (size_t)n);
     if (!rows) goto memory;
     for (int i = first; i < last; i++) horizontal(in, i, &tx, width, rows + (size_t)(i - first) * (size_t)n);
     for (int i = 0; i < height; i++) vertical(rows, (size_t)n, first, &ty, i, out->data + (size_t)i * (size_t)out->stride, n);

@@ -56,7 +56,7 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
         return ax_fail(err, AX_INVALID_ARGUMENT, "--tensors needs --out OUT.npz, or --compare");
     if (set->compare && set->raw_outputs)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare and --raw_outputs: integers cannot be compared with float");
-    if (set->compare && strcmp(set->pipe, "int8"))
+    if (set->compare && strcmp(set->pipe, "int8") != 0)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare runs both pipes; --pipe %s is one", set->pipe);
     return AX_OK;
 }
@@ -64,7 +64,7 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
 static enum ax_status open_pipe(struct ax_run *r, const char *name, struct ax_error *err)
 {
     const char *path = r->artifact.model;
-    enum ax_status s = strcmp(name, "float") ? AX_OK : ax_run_float_model(r, &path, err);
+    enum ax_status s = strcmp(name, "float") == 0 ? ax_run_float_model(r, &path, err) : AX_OK;
     struct ax_run_pipe *p = &r->pipe[r->n_pipes];
     if (!s) s = ax_engine_open(r->cores, path, (int)r->set->batch, &p->engine, err);
     if (s) return s;

@@ -17,7 +17,7 @@ static enum ax_status run_samples(struct ax_engine *e, const struct ax_samples_f
     enum ax_status s = in && to ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
     if (!s) s = ax_outputs_new(e, f->count, raw, out, err);
     ax_progress_begin(&bar, "running", f->count);
-    for (int64_t i = 0, n; i < f->count && !s; i += n) {
+    for (int64_t i = 0, n; in && to && i < f->count && !s; i += n) {
         n = f->count - i < ax_engine_batch(e) ? f->count - i : ax_engine_batch(e);
         for (int k = 0; k < ax_engine_inputs(e); k++) in[k] = ax_samples_at(f, k, i);
         for (int k = 0; k < ax_engine_outputs(e); k++) to[k] = ax_outputs_at(out, k, i);

@@ -45,7 +45,7 @@ static enum ax_status bind(const char *path, const struct ax_engine *e, struct a
         return ax_fail(err, AX_SHAPE, "%s: array '%s' holds %lld samples, '%s' holds %lld; all inputs need as many", path,
                        port->name, (long long)n, ax_engine_input(e, 0)->name, (long long)f->count);
     f->count = n;
-    f->input[i] = a;
+    f->input[i] = (int)(a - f->arrays.item);
     return AX_OK;
 }
 
@@ -83,7 +83,7 @@ void ax_samples_close(struct ax_samples_file *f)
 
 struct ax_engine_buffer ax_samples_at(const struct ax_samples_file *f, int input, int64_t i)
 {
-    const struct ax_array *a = f->input[input];
+    const struct ax_array *a = &f->arrays.item[f->input[input]];
     return (struct ax_engine_buffer){(uint8_t *)a->data + (size_t)i * (a->bytes / (size_t)f->count), a->dtype};
 }
 
@@ -128,7 +128,7 @@ enum ax_status ax_samples_random(const struct ax_engine *e, int count, uint64_t 
         fill_random(port, &a, &seed);
         ax_arrays_add(&out->arrays, &a);
     }
-    for (int i = 0; i < out->arrays.count; i++) out->input[i] = &out->arrays.item[i];
+    for (int i = 0; i < out->arrays.count; i++) out->input[i] = i;
     out->count = count;
     return s;
 }

@@ -7,7 +7,7 @@
 
 struct ax_samples_file {
     struct ax_arrays arrays;
-    struct ax_array **input; /* by the model's inputs */
+    int *input; /* of the arrays, by the model's inputs */
     int n_inputs;
     int64_t count; /* samples */
 };

@@ -24,8 +24,10 @@ static double percentile(const double *sorted, int64_t count, double p)
     return sorted[low] + (sorted[high] - sorted[low]) * (at - (double)low);
 }
 
-struct ax_stats ax_stats_of(double *v, int64_t n)
+struct ax_stats ax_stats_of(double *values, int64_t count)
 {
+    double *v = values;
+    int64_t n = count;
     double sum = 0;
     qsort(v, (size_t)n, sizeof *v, compare);
     for (int64_t i = 0; i < n; i++) sum += v[i];
