@@ -88,8 +88,8 @@ static enum ax_status not_found(const char *what, struct ax_arena *mem, struct a
     if (strchr(what, '/') || ax_path_has_ext(what, ".axmodel") || ax_path_has_ext(what, ".json"))
         return ax_fail(err, AX_NOT_FOUND, "%s: %s", what, strerror(ENOENT));
     return ax_fail(err, AX_NOT_FOUND, "no model '%s': neither a file nor a folder, nor build/%s/%s/1%s%s%s%s%s", what, what,
-                   what, near ? "; did you mean " : "", near ? near : "", near ? "?" : "", *list ? " Compiled are: " : "",
-                   list);
+                   what, near ? "; did you mean " : "", near ? near : "", near ? "?" : ".",
+                   *list ? " Compiled are: " : " Nothing is compiled here.", list);
 }
 
 static enum ax_status from_file(const char *path, struct ax_arena *mem, struct ax_artifact *out, struct ax_error *err)
