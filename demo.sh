@@ -18,6 +18,7 @@ say $bin/axrun digits models/digits/images/3_*.png --compare
 echo
 echo "== A detector: shapes, the same way =="
 say $bin/axcompile models/shapes/shapes.onnx --calib models/shapes/calib
+say $bin/axrun shapes models/shapes/images/scene_00[01].png
 say $bin/axinfo build/shapes/shapes/1/model.axmodel
 
 echo
