@@ -7,6 +7,8 @@
 #include "search.h"
 #include "solve.h"
 
+enum { FEW = 10000 }; /* ideals: so few are all looked at at once, without a beam before */
+
 static int64_t total_cores(const struct ax_seg_solve_options *opt)
 {
     if (opt->n_cores) return opt->n_cores;
@@ -187,7 +189,7 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     if (check(p, opt, err)) return err->status;
     struct ax_arena own = {0};
     struct solver s = {.p = p, .opt = opt, .best = out};
-    int64_t work = opt->max_work ? opt->max_work : 60000000;
+    int64_t work = opt->max_work ? opt->max_work : 20000000;
     memset(out, 0, sizeof *out);
     out->n_stages = opt->n_stages;
     out->stage_of = AX_NEW(mem, int, p->n_nodes);
@@ -198,10 +200,13 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     s.top = top_of(p);
     s.work_left = work;
     over_lattice(&s, 0, 1, work); /* the linear order */
-    int max_ideals = opt->max_ideals ? opt->max_ideals : 60000;
-    if (!over_lattice(&s, max_ideals, 0, work / 2))
+    int max_ideals = opt->max_ideals ? opt->max_ideals : 100000;
+    int few = max_ideals < FEW ? max_ideals : FEW;
+    if (!over_lattice(&s, few, 0, s.work_left) && s.work_left > 0) {
         for (int width = 64; width > 1 && !over_lattice(&s, 0, width, work / 8); width /= 4) {
         }
+        over_lattice(&s, max_ideals, 0, s.work_left);
+    }
     ax_arena_free(&own);
     if (out->bottleneck < 0)
         return ax_fail(

@@ -18,8 +18,8 @@ struct ax_seg_solve_options {
     const int *replicas;
     int n_cores;              /* > 0: the solver distributes that many itself (replicas must be NULL) */
     int64_t max_stage_params; /* parameter bytes that a stage may hold; 0: any */
-    int max_ideals;           /* 0: 60,000 */
-    int64_t max_work;         /* ideals visited in all; 0: 60 million */
+    int max_ideals;           /* 0: 100,000 */
+    int64_t max_work;         /* ideals visited in all; 0: 20 million */
 };
 
 struct ax_seg_solution {

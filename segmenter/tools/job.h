@@ -15,7 +15,7 @@ struct ax_segment_settings {
     const char *num_segments, *by, *profile, *device, *replicas;
     struct ax_list cuts, compile_options;
     double fps, balance;
-    int64_t max_segment_bytes, cores, rounds, count, threads;
+    int64_t max_segment_bytes, cores, rounds, count, effort;
     const char *output, *name, *check, *tolerance;
     bool list_cuts, no_measure, compress, json, markdown;
 };
@@ -55,7 +55,8 @@ void ax_segment_unload(struct ax_segment_job *j);
 /* plan.c: costs, number of segments, the partition */
 enum ax_status ax_segment_costs(struct ax_segment_job *j, struct ax_error *err);
 enum ax_status ax_segment_plan(struct ax_segment_job *j, struct ax_error *err);
-enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, struct ax_seg_solution *out, struct ax_error *err);
+/* quick: a good partition, without the proof. */
+enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, bool quick, struct ax_seg_solution *out, struct ax_error *err);
 enum ax_status ax_segment_cut(struct ax_segment_job *j, struct ax_error *err); /* fills parts from the solution */
 void ax_segment_drop_parts(struct ax_segment_job *j);
 

@@ -246,12 +246,12 @@ enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
         if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
         ax_segment_correct(j);
         if (j->balance <= j->set->balance || n == j->set->rounds) break;
-        s = ax_segment_solve(j, j->n_segments, &j->solution, err);
+        s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
         if (s) return s;
         if (measured_before(j, tried, n)) break;
     }
     struct ax_seg_solution optimum;
-    if (ax_segment_solve(j, j->n_segments, &optimum, err)) return err->status;
+    if (ax_segment_solve(j, j->n_segments, false, &optimum, err)) return err->status;
     bool cut_is_best = same_cut(j, &best.solution, &tried[n - 1]);
     restore(j, &best);
     price(j, optimum.lower_bound, optimum.exact);

@@ -48,10 +48,14 @@ static enum ax_status replicas_of(struct ax_segment_job *j, int n, struct ax_seg
     return AX_OK;
 }
 
-enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, struct ax_seg_solution *out, struct ax_error *err)
+enum { IDEALS = 100000, WORK = 20000000 }; /* of the solver, for --effort 1 */
+
+enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, bool quick, struct ax_seg_solution *out, struct ax_error *err)
 {
-    int replicas[AX_SEG_MAX_STAGES];
+    int replicas[AX_SEG_MAX_STAGES], effort = (int)j->set->effort;
     struct ax_seg_solve_options opt = {.n_stages = n, .max_stage_params = j->set->max_segment_bytes};
+    opt.max_ideals = quick ? 1 : effort * IDEALS;
+    opt.max_work = quick ? WORK / 10 : (int64_t)effort * WORK;
     enum ax_status s = replicas_of(j, n, &opt, replicas, err);
     return s ? s : ax_seg_solve(&j->costs.problem, &opt, out, &j->mem, err);
 }
@@ -103,7 +107,7 @@ static enum ax_status reach_fps(struct ax_segment_job *j, struct ax_error *err)
     if (!j->costs.in_time)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--fps needs times: give --by latency or --by profile with it");
     for (int n = 1; n <= most_segments(j); n++) {
-        enum ax_status s = ax_segment_solve(j, n, &j->solution, err);
+        enum ax_status s = ax_segment_solve(j, n, false, &j->solution, err);
         if (s && s != AX_LIMIT) return s;
         j->n_segments = n;
         double fps = s ? 0 : 1e12 / (double)j->solution.bottleneck;
@@ -132,7 +136,7 @@ static void warn_of_too_many(struct ax_segment_job *j)
     struct ax_seg_solution fewer;
     if (j->set->replicas && strcmp(j->set->replicas, "auto")) return;
     for (int n = 1; n < j->n_segments; n++) {
-        if (ax_segment_solve(j, n, &fewer, &ignored)) continue;
+        if (ax_segment_solve(j, n, true, &fewer, &ignored)) continue;
         if ((double)fewer.bottleneck > 1.02 * (double)j->solution.bottleneck) continue;
         snprintf(j->warning, sizeof j->warning,
                  "%d segments help no more than %d: the slowest would stay within 2 %% of this one's", j->n_segments, n);
@@ -147,7 +151,7 @@ enum ax_status ax_segment_plan(struct ax_segment_job *j, struct ax_error *err)
         s = ax_segment_by_hand(j, err);
     } else if (strcmp(j->set->num_segments, "auto")) {
         s = count_segments(j, err);
-        if (!s) s = ax_segment_solve(j, j->n_segments, &j->solution, err);
+        if (!s) s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
         if (!s) warn_of_too_many(j);
     } else {
         s = j->set->fps > 0 ? reach_fps(j, err) : fit_on_chip(j, err);

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""axsegment as a user meets it, on the models that ship.
+
+test_axsegment.py BIN SOURCE          cuts, reports, options, exit codes, --check
+test_axsegment.py BIN SOURCE MODELS   segments equal the whole on real models (77: they are not here)
+"""
+import glob
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+BIN, SOURCE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+
+
+def run(tool, *args, code=0, cwd=None):
+    p = subprocess.run([str(BIN / tool)] + [str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                       cwd=cwd)
+    assert p.returncode == code, f"{tool} {args}: exit code {p.returncode}, expected {code}\n{p.stdout}\n{p.stderr}"
+    return p
+
+
+def compile_model(name, out, *options):
+    folder = SOURCE / "models" / name
+    run("axcompile", folder / f"{name}.onnx", "--calib", folder / "calib", "-n", 8, "-o", out, *options)
+    return out / "model.axmodel"
+
+
+def against_schema(path, schema):
+    try:
+        import jsonschema
+    except ImportError:
+        return
+    jsonschema.validate(json.loads(path.read_text()), json.loads((SOURCE / "docs" / "schema" / schema).read_text()))
+
+
+def bits(tmp):
+    models = [compile_model(n, tmp / n) for n in ("digits", "shapes")]
+    print(run("segment_bits", 2, 8, *models).stdout, end="")
+    return models
+
+
+def sizes_and_files(tmp, model):
+    out = tmp / "by_size"
+    text = run("axsegment", model, "--num-segments", 3, "-o", out).stdout
+    assert "lower bound" in text and "crossing" in text, text
+    p = json.loads((out / "partition.json").read_text())
+    against_schema(out / "partition.json", "partition.schema.json")
+    assert p["num_segments"] == 3 and p["gap"] >= 0 and p["lower_bound"] <= p["bottleneck"]
+    assert p["bottleneck"] == max(s["cost"] for s in p["segments"])
+    for i, s in enumerate(p["segments"]):
+        assert s["file"] == f"{p['name']}_segment_{i}_of_3.axmodel" and (out / s["file"]).exists()
+        assert (out / s["file"]).with_suffix(".json").exists()
+        run("axinfo", out / s["file"])
+    assert (out / p["source"]).resolve() == model.resolve()
+    for t in p["tensors"]:
+        assert t["from"] < min(t["to"])
+    first = (out / "partition.json").read_bytes(), (out / p["segments"][0]["file"]).read_bytes()
+    run("axsegment", model, "--num_segments=3", "-o", out)
+    assert first == ((out / "partition.json").read_bytes(), (out / p["segments"][0]["file"]).read_bytes()), "not reproducible"
+    run("axsegment", out / p["segments"][0]["file"], "-n", 2, "-o", tmp / "again")  # a segment is a model
+
+
+def numbers_and_limits(tmp, model):
+    listed = json.loads(run("axsegment", model, "--num_segments", "auto", "--by", "latency", "--json", "-o", tmp / "a").stdout)
+    assert listed["num_segments"] == 1, "the model fits on one core"
+    device = tmp / "small.json"
+    device.write_text(json.dumps({"format": "axon-device", "version": 1, "name": "small", "on_chip_bytes": 60000, "cores": 6}))
+    p = json.loads(run("axsegment", model, "--by", "latency", "--device", device, "--json", "-o", tmp / "b").stdout)
+    assert p["num_segments"] > 1 and all(s["off_chip_bytes"] == 0 for s in p["segments"]) and p["device"] == "small"
+    one = json.loads(run("axsegment", model, "-n", 1, "--by", "latency", "--json", "-o", tmp / "c").stdout)["bottleneck"]
+    fps = 1.5e6 / one
+    fast = json.loads(run("axsegment", model, "--by", "latency", "--fps", fps, "--json", "-o", tmp / "d").stdout)
+    assert fast["num_segments"] >= 2 and fast["bottleneck"] <= 1e6 / fps
+    run("axsegment", model, "--by", "latency", "--fps", 1e9, "-o", tmp / "e", code=3)
+    run("axsegment", model, "--fps", 10, "-o", tmp / "e", code=1)
+    run("axsegment", model, "-n", 2, "--max_segment_bytes", 100, "-o", tmp / "e", code=3)
+    assert not (tmp / "e").exists()
+    p = json.loads(run("axsegment", model, "-n", 2, "--by", "latency", "--replicas", "auto", "--cores", 3, "--json", "-o",
+                       tmp / "f").stdout)
+    assert sum(s["replicas"] for s in p["segments"]) <= 3
+    p = json.loads(run("axsegment", model, "-n", 3, "--by", "latency", "--replicas", "1,2,1", "--json", "-o", tmp / "f").stdout)
+    assert [s["replicas"] for s in p["segments"]] == [1, 2, 1]
+    assert abs(p["bottleneck"] - max(s["cost"] / s["replicas"] for s in p["segments"])) < 1e-5
+    for wrong in (["-n", 17], ["-n", "x"], ["-n", 3, "--replicas", "1,2"], ["-n", 2, "--replicas", "0,1"]):
+        run("axsegment", model, *wrong, "-o", tmp / "e", code=1)
+    run("axsegment", code=2)
+    run("axsegment", model, "--by", "luck", code=2)
+    run("axsegment", tmp / "absent.axmodel", code=1)
+
+
+def cuts_by_hand(tmp, model):
+    rows = [r.split() for r in run("axsegment", model, "--list_cuts").stdout.splitlines()[1:]]
+    alone = [r[0] for r in rows if r[1] == "1"]
+    p = json.loads(run("axsegment", model, "--cuts", f"{alone[2]},{alone[-2]}", "--json", "-o", tmp / "cuts").stdout)
+    assert [c["tensors"] for c in p["cuts"]] == [[alone[2]], [alone[-2]]], p["cuts"]
+    err = run("axsegment", model, "--cuts", alone[2] + "x", "-o", tmp / "e", code=1).stderr
+    assert alone[2] in err and "--list_cuts" in err, err
+    run("axsegment", model, "--cuts", f"{alone[-2]},{alone[2]}", "-o", tmp / "e", code=1)
+
+
+def profile_of(tmp, model):
+    out = tmp / "profile.json"
+    if (BIN / "axbench").exists():
+        run("axbench", model, "--profile", out, "--count", 10)
+        return out
+    return None
+
+
+def check(tmp, model):
+    """A committed partition; then one step becomes slow."""
+    profile = profile_of(tmp, model)
+    if not profile:
+        return
+    data = json.loads(profile.read_text())
+    for s in data["steps"]:
+        s["median_us"] = 10.0 + s["macs"] / 1e4
+        s["p95_us"] = s["min_us"] = s["median_us"]
+    data["device"]["name"] = "steady"
+    profile.write_text(json.dumps(data))
+    out = tmp / "committed"
+    run("axsegment", model, "-n", 2, "--by", "profile", "--profile", profile, "-o", out)
+    with_it = ["--check", out / "partition.json", "--by", "profile", "--profile"]
+    p = run("axsegment", *with_it, profile)
+    assert "no change" in p.stdout, p.stdout
+    slow = tmp / "slow.json"
+    last = max(range(len(data["steps"])), key=lambda i: data["steps"][i]["median_us"])
+    for key in ("median_us", "p95_us", "min_us"):
+        data["steps"][last][key] *= 4
+    slow.write_text(json.dumps(data))
+    p = run("axsegment", *with_it, slow, "--tolerance", "5%", code=3)
+    assert "regressed" in p.stdout, p.stdout
+    verdict = json.loads(run("axsegment", *with_it, slow, "--json", code=3).stdout)
+    assert verdict["regressed"] and verdict["best"] <= verdict["now"]
+    assert "|--:|" in run("axsegment", *with_it, slow, "--markdown", code=3).stdout
+    run("axsegment", *with_it, slow, "--tolerance", "400%")
+    run("axsegment", *with_it, slow, "--tolerance", "much", code=1)
+
+
+def measured(tmp, model):
+    p = json.loads(run("axsegment", model, "-n", 2, "--by", "profile", "--count", 10, "--rounds", 3, "--json", "-o",
+                       tmp / "measured").stdout)
+    assert p["measured_us"] > 0 and p["balance"] >= 1 and all(s["measured_us"] > 0 for s in p["segments"])
+
+
+def from_onnx(tmp):
+    folder = SOURCE / "models" / "digits"
+    run("axsegment", folder / "digits.onnx", "-n", 2, f"--compile_option=--calib={folder / 'calib'}", "-o", tmp / "onnx")
+    assert (tmp / "onnx" / "digits_segment_1_of_2.axmodel").exists()
+    run("axsegment", folder / "digits.onnx", "-n", 2, "-o", tmp / "e", code=1)  # no calibration
+
+
+def ours(tmp):
+    models = bits(tmp)
+    for model in models:
+        sizes_and_files(tmp, model)
+    numbers_and_limits(tmp, models[1])
+    cuts_by_hand(tmp, models[0])
+    check(tmp, models[1])
+    measured(tmp, models[0])
+    from_onnx(tmp)
+    return 0
+
+
+def real(tmp, models):
+    found = [m for m in sorted(glob.glob(f"{models}/*/*.onnx")) if os.path.getsize(m) < 20 << 20]
+    if not found:
+        print("skipped: the real models are not here")
+        return 77
+    compiled = []
+    for m in found:
+        out = tmp / pathlib.Path(m).stem
+        p = subprocess.run([str(BIN / "axcompile"), m, "--calib", "random", "-n", "1", "-b", "1", "-o", str(out)],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if p.returncode == 0:
+            compiled.append(out / "model.axmodel")
+    assert compiled, "none of the real models compiles"
+    print(run("segment_bits", 2, 8, *compiled).stdout, end="")
+    return 0
+
+
+with tempfile.TemporaryDirectory() as folder:
+    sys.exit(real(pathlib.Path(folder), sys.argv[3]) if len(sys.argv) > 3 else ours(pathlib.Path(folder)))
