@@ -10,30 +10,35 @@ static int64_t param_bytes(const struct ax_graph *g, const struct ax_node *n)
     return sum;
 }
 
-/* Values that nodes make, and inputs of the model, with who reads them. */
+static struct ax_seg_tensor tensor_of(const struct ax_graph *g, const struct ax_uses *u, int v, struct ax_arena *mem)
+{
+    const struct ax_value *x = &g->values[v];
+    int count = ax_use_count(u, v), *readers = AX_NEW(mem, int, count + 1), n = 0;
+    for (int i = 0; i < count; i++) {
+        int node = u->users[u->start[v] + i], k = n;
+        while (k > 0 && readers[k - 1] > node) k--;
+        if (k > 0 && readers[k - 1] == node) continue;
+        memmove(readers + k + 1, readers + k, sizeof(int) * (size_t)(n - k));
+        readers[k] = node;
+        n++;
+    }
+    int64_t bytes = ax_value_bytes(x);
+    return (struct ax_seg_tensor){x->producer == AX_NONE ? -1 : x->producer, ax_is_graph_output(g, v), bytes > 0 ? bytes : 0, n,
+                                  readers};
+}
+
+/* Inputs of the model, then what nodes make, in their order. */
 static void make_tensors(struct ax_seg_costs *c, const struct ax_graph *g, struct ax_arena *mem)
 {
     struct ax_uses u = ax_graph_uses(g);
     struct ax_seg_tensor *t = AX_NEW(mem, struct ax_seg_tensor, g->n_values + 1);
     c->value_of = AX_NEW(mem, int, g->n_values + 1);
     int n = 0;
-    for (int v = 0; v < g->n_values; v++) {
-        const struct ax_value *x = &g->values[v];
-        if (x->data || (x->producer == AX_NONE && !ax_is_graph_input(g, v))) continue;
-        int count = ax_use_count(&u, v), *readers = AX_NEW(mem, int, count + 1), n_readers = 0;
-        for (int i = 0; i < count; i++) {
-            int node = u.users[u.start[v] + i], k = n_readers;
-            while (k > 0 && readers[k - 1] > node) k--;
-            if (k > 0 && readers[k - 1] == node) continue;
-            memmove(readers + k + 1, readers + k, sizeof(int) * (size_t)(n_readers - k));
-            readers[k] = node;
-            n_readers++;
-        }
-        int64_t bytes = ax_value_bytes(x);
-        c->value_of[n] = v;
-        t[n++] = (struct ax_seg_tensor){x->producer == AX_NONE ? -1 : x->producer, ax_is_graph_output(g, v),
-                                        bytes > 0 ? bytes : 0, n_readers, readers};
-    }
+    for (int i = 0; i < g->n_inputs; i++) c->value_of[n++] = g->inputs[i];
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_outputs; i++)
+            if (g->nodes[k].outputs[i] != AX_NONE) c->value_of[n++] = g->nodes[k].outputs[i];
+    for (int i = 0; i < n; i++) t[i] = tensor_of(g, &u, c->value_of[i], mem);
     ax_uses_free(&u);
     c->problem.tensors = t;
     c->problem.n_tensors = n;
