@@ -1,0 +1,194 @@
+/* Descriptors of models that share an input: equal preprocessing is shared; where only the normalization differs it moves into
+ * the branches; where the picture's geometry or colours differ, no input serves both. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "join.h"
+
+int ax_join_channel_axis(const struct ax_shape *s, int channels)
+{
+    if (s->rank != 4) return -1;
+    if (s->dim[1] == channels && s->dim[1] <= 3) return 1;
+    if (s->dim[3] == channels) return 3;
+    return s->dim[1] == channels ? 1 : -1;
+}
+
+void ax_join_norm_apply(const struct ax_join_norm *n, const struct ax_shape *shape, float *x)
+{
+    int axis = ax_join_channel_axis(shape, n->channels);
+    int64_t count = ax_shape_count(shape), inner = 1;
+    for (int i = axis + 1; i < shape->rank; i++) inner *= shape->dim[i];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t c = axis < 0 ? 0 : i / inner % n->channels;
+        x[i] = (x[i] * n->scale - n->mean[c]) / n->std[c];
+    }
+}
+
+/* -- one model's normalization -- */
+
+static float nth(const struct ax_pipe_step *step, const char *name, int c, float otherwise)
+{
+    const struct ax_param *p = ax_step_param(step, name);
+    if (!p->given || !p->count) return otherwise;
+    return (float)p->numbers[p->count > 1 ? (c < p->count ? c : p->count - 1) : 0];
+}
+
+static struct ax_join_norm norm_of(const struct ax_pipeline *p, int channels)
+{
+    struct ax_join_norm n = {.scale = 1, .channels = channels};
+    const struct ax_pipe_step *step = ax_pipeline_find(p, AX_PIPE_NORMALIZE);
+    for (int c = 0; c < AX_JOIN_MAX_CHANNELS; c++) {
+        n.mean[c] = step ? nth(step, "mean", c, 0) : 0;
+        n.std[c] = step ? nth(step, "std", c, 1) : 1;
+    }
+    if (step) n.scale = (float)ax_step_number(step, "scale");
+    return n;
+}
+
+static bool same_norm(const struct ax_join_norm *a, const struct ax_join_norm *b)
+{
+    return a->scale == b->scale && !memcmp(a->mean, b->mean, sizeof a->mean) && !memcmp(a->std, b->std, sizeof a->std);
+}
+
+/* -- geometry and colours -- */
+
+static bool same_param(const struct ax_param_row *row, const struct ax_param *a, const struct ax_param *b)
+{
+    if (row->kind == AX_PARAM_TEXT) return a->given == b->given && (!a->given || !strcmp(a->text, b->text));
+    return a->number == b->number;
+}
+
+/* Writes what differs into text. "letterbox": true and "mode": "letterbox" say the same. */
+static bool same_step(const struct ax_pipe_step *a, const struct ax_pipe_step *b, char *text, size_t room)
+{
+    const struct ax_pipe_row *row = ax_pipe_row(a->kind);
+    if (a->kind != b->kind) {
+        snprintf(text, room, "%s against %s", row->name, ax_pipe_row(b->kind)->name);
+        return false;
+    }
+    bool boxed = a->kind == AX_PIPE_RESIZE;
+    bool x = boxed && (ax_step_number(a, "letterbox") != 0 || ax_step_is(a, "mode", "letterbox"));
+    bool y = boxed && (ax_step_number(b, "letterbox") != 0 || ax_step_is(b, "mode", "letterbox"));
+    for (int i = 0; row->params[i].name; i++) {
+        const struct ax_param_row *r = &row->params[i];
+        if (boxed && x && y && (!strcmp(r->name, "letterbox") || !strcmp(r->name, "mode"))) continue;
+        if (boxed && !x && !y && (!strcmp(r->name, "fill") || !strcmp(r->name, "align"))) continue;
+        if (same_param(r, &a->params[i], &b->params[i])) continue;
+        if (r->kind == AX_PARAM_WORD || r->kind == AX_PARAM_TEXT)
+            snprintf(text, room, "%s %s is %s against %s", row->name, r->name, a->params[i].text ? a->params[i].text : "the default",
+                     b->params[i].text ? b->params[i].text : "the default");
+        else
+            snprintf(text, room, "%s %s is %g against %g", row->name, r->name, a->params[i].number, b->params[i].number);
+        return false;
+    }
+    return true;
+}
+
+/* Steps that shape the picture, in order; color rgb is what pictures are anyway. */
+static const struct ax_pipe_step *next_step(const struct ax_pipeline *p, int *i)
+{
+    while (*i < p->n_before) {
+        const struct ax_pipe_step *s = &p->before[(*i)++];
+        bool rgb = s->kind == AX_PIPE_COLOR && ax_step_is(s, "order", "rgb");
+        if (s->kind != AX_PIPE_NORMALIZE && s->kind != AX_PIPE_LAYOUT && !rgb) return s;
+    }
+    return NULL;
+}
+
+static bool same_geometry(const struct ax_pipeline *a, const struct ax_pipeline *b, char *text, size_t room)
+{
+    for (int i = 0, k = 0;;) {
+        const struct ax_pipe_step *x = next_step(a, &i), *y = next_step(b, &k);
+        if (!x && !y) return true;
+        if (!x || !y) {
+            snprintf(text, room, "only one of them has the step %s", ax_pipe_row((x ? x : y)->kind)->name);
+            return false;
+        }
+        if (!same_step(x, y, text, room)) return false;
+    }
+}
+
+/* -- an input and its readers -- */
+
+static bool reads(const struct ax_join_model *m, int input)
+{
+    for (int i = 0; i < m->graph->n_inputs; i++)
+        if (m->feed[i].kind == AX_FEED_INPUT && m->feed[i].input == input) return true;
+    return false;
+}
+
+static int channels_of(const struct ax_join_input *in, const char *layout)
+{
+    return in->shape.rank == 4 ? (int)in->shape.dim[!strcmp(layout, "NHWC") ? 3 : 1] : 0;
+}
+
+static enum ax_status compare(struct ax_join *j, int input, int a, int b, bool *norms_differ, struct ax_error *err)
+{
+    char text[300];
+    const struct ax_join_model *x = &j->models[a], *y = &j->models[b];
+    if (!same_geometry(&x->pipeline, &y->pipeline, text, sizeof text))
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "%s and %s prepare the shared input '%s' in different ways: %s. Give both model.json files the same step (and "
+                       "compile and calibrate again), or use --action none",
+                       x->scope, y->scope, j->inputs[input].name, text);
+    int c = channels_of(&j->inputs[input], ax_join_layout(x, 0));
+    struct ax_join_norm p = norm_of(&x->pipeline, c), q = norm_of(&y->pipeline, c);
+    if (!same_norm(&p, &q)) *norms_differ = true;
+    return AX_OK;
+}
+
+static enum ax_status move_norms(struct ax_join *j, int input, struct ax_error *err)
+{
+    int c = channels_of(&j->inputs[input], ax_join_layout(&j->models[j->inputs[input].model], j->inputs[input].index));
+    for (int m = 0; m < j->n_models; m++) {
+        struct ax_join_model *model = &j->models[m];
+        if (!reads(model, input)) continue;
+        if (model->graph->n_inputs != 1 || (c != 1 && c != 3))
+            return ax_fail(err, AX_UNSUPPORTED,
+                           "%s: its normalization differs from the other model's and would have to move into it, which needs a model with one "
+                           "picture as input",
+                           model->scope);
+        model->norm = norm_of(&model->pipeline, c);
+        model->norm.moved = true;
+    }
+    j->inputs[input].raw = true;
+    return AX_OK;
+}
+
+enum ax_status ax_join_preprocessing(struct ax_join *j, struct ax_error *err)
+{
+    for (int input = 0; input < j->n_inputs; input++) {
+        int first = -1;
+        bool differ = false;
+        for (int m = 0; m < j->n_models; m++) {
+            if (!reads(&j->models[m], input) || !j->models[m].has_pipeline || !j->models[m].pipeline.n_before) continue;
+            if (!j->pipeline) j->pipeline = &j->models[m].pipeline;
+            if (first >= 0 && compare(j, input, first, m, &differ, err)) return err->status;
+            if (first < 0) first = m;
+        }
+        if (!differ) continue;
+        for (int m = 0; m < j->n_models; m++)
+            if (reads(&j->models[m], input) && !j->models[m].has_pipeline)
+                return ax_fail(err, AX_INVALID_ARGUMENT,
+                               "the models of input '%s' normalize differently, and %s has no model.json that says how; put one beside it",
+                               j->inputs[input].name, j->models[m].scope);
+        if (move_norms(j, input, err)) return err->status;
+    }
+    return AX_OK;
+}
+
+enum ax_status ax_join_normalize(struct ax_join *j, int model, const struct ax_join_norm *norm, struct ax_error *err)
+{
+    struct ax_join_model *m = &j->models[model];
+    const struct ax_shape *s = &m->graph->values[m->graph->inputs[0]].shape;
+    const char *layout = ax_join_layout(m, 0);
+    int c = s->rank == 4 ? (int)s->dim[!strcmp(layout, "NHWC") ? 3 : 1] : 0;
+    if (m->graph->n_inputs != 1 || (c != 1 && c != 3) || m->feed[0].kind != AX_FEED_INPUT)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: normalization in the script needs a model with one picture as input", m->scope);
+    m->norm = *norm;
+    m->norm.channels = c;
+    m->norm.moved = true;
+    j->inputs[m->feed[0].input].raw = true;
+    return AX_OK;
+}

@@ -1,0 +1,105 @@
+/* Loading: whatever names a model, to its graph and its descriptor. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "join.h"
+#include "lower/unpack.h"
+#include "onnx/import.h"
+
+static enum ax_status parse_shape(struct ax_join *j, const char *text, struct ax_input_shape *out, struct ax_error *err)
+{
+    const char *colon = strrchr(text, ':'), *p = colon ? colon + 1 : text;
+    out->name = colon ? ax_arena_strn(&j->mem, text, (size_t)(colon - text)) : "";
+    out->shape = (struct ax_shape){0};
+    while (*p) {
+        char *end;
+        long long d = strtoll(p, &end, 10);
+        if (end == p || d < 1 || out->shape.rank == AX_MAX_RANK || (*end && *end != 'x' && *end != ','))
+            return ax_fail(err, AX_INVALID_ARGUMENT, "--input_shape %s: expected NAME:1x3x224x224", text);
+        out->shape.dim[out->shape.rank++] = d;
+        p = *end ? end + 1 : end;
+    }
+    return AX_OK;
+}
+
+/* Shapes are for all models; those whose name no input of this one has are for another. */
+static enum ax_status load_onnx(struct ax_join *j, struct ax_join_model *m, const struct ax_list *shapes, int64_t batch,
+                                struct ax_error *err)
+{
+    int n = shapes ? shapes->count : 0;
+    struct ax_input_shape *list = AX_NEW(&j->mem, struct ax_input_shape, n + 1);
+    for (int i = 0; i < n; i++) {
+        enum ax_status s = parse_shape(j, shapes->item[i], &list[i], err);
+        if (s) return s;
+    }
+    struct ax_import_options opt = {.shapes = list, .n_shapes = n, .batch = batch, .no_check = 1};
+    return ax_import(m->file, &opt, &m->graph, err);
+}
+
+static enum ax_status load_compiled(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)
+{
+    enum ax_status s = ax_axmodel_open(m->file, 0, &m->axmodel, err);
+    if (s) return s;
+    m->program = m->axmodel->program;
+    if (ax_axmodel_graph(m->axmodel, ax_lower_unpack, NULL, &m->graph, err)) return ax_fail_in(err, "%s", m->file);
+    struct ax_error ignored;
+    m->has_manifest =
+        m->axmodel->meta_bytes && !ax_manifest_parse(m->axmodel->meta, m->axmodel->meta_bytes, m->file, &m->manifest, &j->mem, &ignored);
+    return AX_OK;
+}
+
+static enum ax_status read_descriptor(struct ax_join_model *m, const char *path, struct ax_error *err)
+{
+    enum ax_status s = ax_pipeline_read(path, &m->pipeline, err);
+    if (s)
+        ax_pipeline_free(&m->pipeline);
+    else
+        m->has_pipeline = true;
+    return s;
+}
+
+static enum ax_status find_files(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)
+{
+    const char *p = m->path;
+    if (ax_dir_exists(p)) p = ax_path_join(&j->mem, p, "model.json");
+    if (!ax_file_exists(p)) return ax_fail(err, AX_NOT_FOUND, "%s is not there", p);
+    if (ax_path_has_ext(p, ".json")) {
+        enum ax_status s = read_descriptor(m, p, err);
+        if (!s) m->file = ax_path_join(&j->mem, m->pipeline.dir, m->pipeline.model);
+        return s;
+    }
+    m->file = p;
+    char *dir = ax_path_dir(&j->mem, p), *stem = ax_path_stem(&j->mem, p);
+    const char *beside = ax_path_has_ext(p, ".axmodel") && !strcmp(stem, "model")
+                             ? ax_path_join(&j->mem, dir, "model.json")
+                             : ax_path_join(&j->mem, dir, ax_arena_printf(&j->mem, "%s.json", stem));
+    return ax_file_exists(beside) ? read_descriptor(m, beside, err) : AX_OK;
+}
+
+static const char *kind_text(bool compiled)
+{
+    return compiled ? "compiled (.axmodel)" : "an ONNX model";
+}
+
+enum ax_status ax_join_load(struct ax_join *j, const char *path, const struct ax_list *shapes, int64_t batch,
+                            struct ax_error *err)
+{
+    if (j->n_models == AX_JOIN_MAX_MODELS)
+        return ax_fail(err, AX_LIMIT, "%s: at most %d models can be joined", path, AX_JOIN_MAX_MODELS);
+    struct ax_join_model *m = &j->models[j->n_models++];
+    m->path = ax_arena_str(&j->mem, path);
+    enum ax_status s = find_files(j, m, err);
+    if (s) return s;
+    bool onnx = ax_path_has_ext(m->file, ".onnx");
+    m->compiled = ax_path_has_ext(m->file, ".axmodel");
+    if (!onnx && !m->compiled)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: expected a .onnx, an .axmodel, a model.json or a folder with one", m->file);
+    if (j->n_models > 1 && m->compiled != j->compiled)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s is %s, but %s is %s; join models of one kind, or compile the ONNX model first",
+                       j->models[0].path, kind_text(j->compiled), path, kind_text(m->compiled));
+    j->compiled = m->compiled;
+    s = m->compiled ? load_compiled(j, m, err) : load_onnx(j, m, shapes, batch, err);
+    if (!s) m->feed = AX_NEW(&j->mem, struct ax_join_feed, m->graph->n_inputs + 1);
+    return s;
+}
