@@ -11,9 +11,9 @@
 struct joiner {
     struct ax_join *j;
     struct ax_graph *to;
-    int **value;   /* by model and value of its graph: in `to`, or AX_NONE */
-    int *input;    /* by joined input */
-    int *skip;     /* nodes of the present model that are done already */
+    int **value; /* by model and value of its graph: in `to`, or AX_NONE */
+    int *input;  /* by joined input */
+    int *skip;   /* nodes of the present model that are done already */
 };
 
 bool ax_join_same_quant(const struct ax_quant *a, const struct ax_quant *b)
@@ -25,11 +25,15 @@ bool ax_join_same_quant(const struct ax_quant *a, const struct ax_quant *b)
 
 /* -- nodes in front of a branch -- */
 
-static int vector_const(struct ax_graph *g, const char *name, int rank, int axis, int n, const float *v)
+/* One number a channel, repeated along a row where channels are last: kernels then run along whole rows. */
+static int vector_const(struct ax_graph *g, const char *name, const struct ax_shape *x, int axis, int n, const float *v)
 {
-    int64_t dim[AX_MAX_RANK];
-    for (int i = 0; i < rank; i++) dim[i] = i == axis ? n : 1;
-    return ax_graph_const_f32(g, name, rank, dim, v);
+    int64_t dim[AX_MAX_RANK], row = axis == x->rank - 1 && axis > 0 && n > 1 ? x->dim[axis - 1] : 1;
+    for (int i = 0; i < x->rank; i++) dim[i] = i == axis ? n : 1;
+    if (row > 1) dim[axis - 1] = row;
+    float *all = AX_NEW(&g->arena, float, row *n);
+    for (int64_t i = 0; i < row * n; i++) all[i] = v[i % n];
+    return ax_graph_const_f32(g, name, x->rank, dim, all);
 }
 
 static int convert(struct ax_graph *g, enum ax_op op, int v, const struct ax_quant *q, const char *name)
@@ -58,18 +62,18 @@ static bool all_equal(const float *v, int n, float x)
 /* (pixel * scale - mean) / std in the order and the roundings of preprocessing; steps that change nothing are left out. */
 static int normalize(struct ax_graph *g, int v, const struct ax_join_norm *n, int axis, const char *scope)
 {
-    int rank = g->values[v].shape.rank;
+    const struct ax_shape shape = g->values[v].shape;
     const char *name = ax_arena_printf(&g->arena, "%s/normalization", scope);
     if (n->scale != 1) {
-        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/scale", name), rank, axis, 1, &n->scale)};
+        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/scale", name), &shape, axis, 1, &n->scale)};
         v = ax_graph_apply(g, AX_OP_MUL, ax_arena_printf(&g->arena, "%s/scaled", name), in, 2);
     }
     if (!all_equal(n->mean, n->channels, 0)) {
-        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/mean", name), rank, axis, n->channels, n->mean)};
+        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/mean", name), &shape, axis, n->channels, n->mean)};
         v = ax_graph_apply(g, AX_OP_SUB, ax_arena_printf(&g->arena, "%s/centred", name), in, 2);
     }
     if (!all_equal(n->std, n->channels, 1)) {
-        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/std", name), rank, axis, n->channels, n->std)};
+        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/std", name), &shape, axis, n->channels, n->std)};
         v = ax_graph_apply(g, AX_OP_DIV, name, in, 2);
     }
     return v;
@@ -142,8 +146,8 @@ static void place_input(struct joiner *w, int m, int i)
     const struct ax_graph *g = model->graph;
     const struct ax_join_feed *f = &model->feed[i];
     int v = g->inputs[i], *value = w->value[m];
-    int from = f->kind == AX_FEED_INPUT ? w->input[f->input]
-                                        : w->value[f->model][w->j->models[f->model].graph->outputs[f->output]];
+    int from =
+        f->kind == AX_FEED_INPUT ? w->input[f->input] : w->value[f->model][w->j->models[f->model].graph->outputs[f->output]];
     const struct ax_value *like = &g->values[v];
     if (as_it_is(&w->to->values[from], like, &model->norm)) {
         value[v] = from;

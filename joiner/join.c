@@ -16,7 +16,7 @@ static void free_model(struct ax_join_model *m)
     if (!m->compiled) ax_program_free(m->program);
     ax_graph_free(m->graph);
     ax_axmodel_close(m->axmodel);
-    if (m->has_pipeline) ax_pipeline_free(&m->pipeline);
+    if (m->has_pipeline) ax_descriptor_free(&m->pipeline);
 }
 
 void ax_join_free(struct ax_join *j)

@@ -1,6 +1,7 @@
 /* Joining: several models become one that is loaded once, fed once and run as one, and that gives the same outputs to the bit.
  *
- *     load (source.c) -> scopes (scope.c) -> plan (plan.c) -> preprocessing (preprocessing.c) -> graph (graph.c), share (share.c)
+ *     load (source.c) -> scopes (scope.c) -> plan (plan.c) -> preprocessing (preprocessing.c) -> graph (graph.c), share
+ * (share.c)
  *     -> lower, fit (fit.c), verify (verify.c) -> files (write.c)
  *
  * Compiled models are joined as graphs in which every value keeps its type and quantization. ONNX models are joined as files
@@ -40,9 +41,9 @@ struct ax_join_model {
     const char *scope;
     bool compiled, has_pipeline, has_manifest;
     struct ax_axmodel *axmodel;
-    struct ax_graph *graph; /* compiled: as it was lowered. ONNX: as imported */
+    struct ax_graph *graph;     /* compiled: as it was lowered. ONNX: as imported */
     struct ax_program *program; /* what the proof compares with; compiled: the file's */
-    struct ax_pipeline pipeline;
+    struct ax_descriptor pipeline;
     struct ax_manifest manifest;
     struct ax_join_norm norm;
     struct ax_join_feed *feed; /* by input of graph */
@@ -51,11 +52,11 @@ struct ax_join_model {
 struct ax_join_input {
     const char *name;
     struct ax_shape shape;
-    enum ax_dtype dtype;           /* the user's */
-    int model, index;              /* the first that reads it */
+    enum ax_dtype dtype; /* the user's */
+    int model, index;    /* the first that reads it */
     int readers;
-    bool raw;                      /* pixels of 0..255, normalized in the branches */
-    bool quantized;                /* stored as int8 with the scales that all its readers have */
+    bool raw;       /* pixels of 0..255, normalized in the branches */
+    bool quantized; /* stored as int8 with the scales that all its readers have */
 };
 
 struct ax_join_output {
@@ -80,8 +81,8 @@ struct ax_join_fit {
     bool fits;
     int64_t limit, weights, activations; /* bytes: of on-chip memory, of constants, of the arena */
     int64_t over;
-    int segments;           /* so many would each fit; 0: none would, one step alone is too large */
-    int64_t other_order;    /* bytes of activations with the models in the opposite order */
+    int segments;        /* so many would each fit; 0: none would, one step alone is too large */
+    int64_t other_order; /* bytes of activations with the models in the opposite order */
 };
 
 struct ax_join {
@@ -100,7 +101,7 @@ struct ax_join {
     struct ax_program *program;
     struct ax_join_shared shared;
     struct ax_join_fit fit;
-    struct ax_pipeline *pipeline; /* whose preprocessing the joined model keeps; NULL */
+    struct ax_descriptor *pipeline; /* whose preprocessing the joined model keeps; NULL */
 };
 
 void ax_join_init(struct ax_join *j);

@@ -27,7 +27,7 @@ static const struct ax_value *output_of(const struct ax_join *j, int m, int o)
 const char *ax_join_layout(const struct ax_join_model *m, int input)
 {
     const struct ax_shape *s = &m->graph->values[m->graph->inputs[input]].shape;
-    const struct ax_pipe_step *l = m->has_pipeline ? ax_pipeline_find(&m->pipeline, AX_PIPE_LAYOUT) : NULL;
+    const struct ax_pipe_step *l = m->has_pipeline ? ax_descriptor_find(&m->pipeline, AX_PIPE_LAYOUT) : NULL;
     if (s->rank != 4) return "";
     if (l) return ax_step_is(l, "order", "NHWC") ? "NHWC" : "NCHW";
     return s->dim[1] != 1 && s->dim[1] != 3 && (s->dim[3] == 1 || s->dim[3] == 3) ? "NHWC" : "NCHW";
@@ -89,7 +89,8 @@ enum ax_status ax_join_find(const struct ax_join *j, const char *scoped, bool ou
 static int own_input(struct ax_join *j, int m, int i)
 {
     const struct ax_value *v = input_of(j, m, i);
-    j->inputs[j->n_inputs] = (struct ax_join_input){.shape = v->shape, .dtype = ax_join_user_dtype(v), .model = m, .index = i, .readers = 1};
+    j->inputs[j->n_inputs] =
+        (struct ax_join_input){.shape = v->shape, .dtype = ax_join_user_dtype(v), .model = m, .index = i, .readers = 1};
     return j->n_inputs++;
 }
 
@@ -130,10 +131,11 @@ static enum ax_status nothing_shared(struct ax_join *j, int m, struct ax_error *
     const struct ax_graph *a = j->models[0].graph, *b = j->models[m].graph;
     if (!a->n_inputs || !b->n_inputs)
         return ax_fail(err, AX_SHAPE, "%s has no input that could be shared", j->models[a->n_inputs ? m : 0].path);
-    return ax_fail(err, AX_SHAPE,
-                   "the models share no input: %s, %s. Shape, type and layout must be equal: compile or export one of them for the "
-                   "other's input, or use --action none for inputs of their own",
-                   describe(j, 0, 0), describe(j, m, 0));
+    return ax_fail(
+        err, AX_SHAPE,
+        "the models share no input: %s, %s. Shape, type and layout must be equal: compile or export one of them for the "
+        "other's input, or use --action none for inputs of their own",
+        describe(j, 0, 0), describe(j, m, 0));
 }
 
 static enum ax_status auto_inputs(struct ax_join *j, struct ax_error *err)
@@ -213,10 +215,12 @@ static enum ax_status auto_chain(struct ax_join *j, struct ax_error *err)
             n++;
         }
         if (!n)
-            return ax_fail(err, AX_SHAPE, "no output of %s fits an input of %s: %s/%s is %s, %s/%s is %s", j->models[m - 1].path,
-                           j->models[m].path, j->models[m - 1].scope, before->n_outputs ? output_of(j, m - 1, 0)->name : "(none)",
+            return ax_fail(err, AX_SHAPE, "no output of %s fits an input of %s: %s/%s is %s, %s/%s is %s",
+                           j->models[m - 1].path, j->models[m].path, j->models[m - 1].scope,
+                           before->n_outputs ? output_of(j, m - 1, 0)->name : "(none)",
                            before->n_outputs ? ax_shape_text(&output_of(j, m - 1, 0)->shape, a) : "", j->models[m].scope,
-                           g->n_inputs ? input_of(j, m, 0)->name : "(none)", g->n_inputs ? ax_shape_text(&input_of(j, m, 0)->shape, b) : "");
+                           g->n_inputs ? input_of(j, m, 0)->name : "(none)",
+                           g->n_inputs ? ax_shape_text(&input_of(j, m, 0)->shape, b) : "");
         own_inputs(j, m, fed);
     }
     return AX_OK;
@@ -240,7 +244,8 @@ static enum ax_status sort_models(struct ax_join *j, struct ax_error *err)
             int m = 0;
             while (done[m]) m++;
             return ax_fail(err, AX_INVALID_ARGUMENT,
-                           "--map makes a cycle: %s waits for an output that depends on its own; leave one of its edges out", j->models[m].scope);
+                           "--map makes a cycle: %s waits for an output that depends on its own; leave one of its edges out",
+                           j->models[m].scope);
         }
         done[next] = true;
         j->order[n] = next;
@@ -287,7 +292,8 @@ static enum ax_status add_output(struct ax_join *j, int m, int o, struct ax_erro
     for (int i = 0; i < j->n_outputs; i++)
         if (j->outputs[i].model == m && j->outputs[i].output == o)
             return ax_fail(err, AX_INVALID_ARGUMENT, "--outputs names %s/%s twice", j->models[m].scope, name);
-    j->outputs[j->n_outputs++] = (struct ax_join_output){m, o, ax_arena_printf(&j->mem, "%s/%s", j->models[m].scope, name), name};
+    j->outputs[j->n_outputs++] =
+        (struct ax_join_output){m, o, ax_arena_printf(&j->mem, "%s/%s", j->models[m].scope, name), name};
     return AX_OK;
 }
 
@@ -301,7 +307,8 @@ static enum ax_status choose_outputs(struct ax_join *j, const char *const *names
     for (m = 0; m < j->n_models && !n; m++)
         for (o = 0; o < j->models[m].graph->n_outputs; o++)
             if (!feeds_somebody(j, m, o) && add_output(j, m, o, err)) return err->status;
-    return j->n_outputs ? AX_OK : ax_fail(err, AX_INVALID_ARGUMENT, "the joined model has no outputs: each feeds another model");
+    return j->n_outputs ? AX_OK
+                        : ax_fail(err, AX_INVALID_ARGUMENT, "the joined model has no outputs: each feeds another model");
 }
 
 enum ax_status ax_join_plan(struct ax_join *j, const struct ax_join_edge *edges, int n_edges, const char *const *outputs,

@@ -34,10 +34,10 @@ static float nth(const struct ax_pipe_step *step, const char *name, int c, float
     return (float)p->numbers[p->count > 1 ? (c < p->count ? c : p->count - 1) : 0];
 }
 
-static struct ax_join_norm norm_of(const struct ax_pipeline *p, int channels)
+static struct ax_join_norm norm_of(const struct ax_descriptor *p, int channels)
 {
     struct ax_join_norm n = {.scale = 1, .channels = channels};
-    const struct ax_pipe_step *step = ax_pipeline_find(p, AX_PIPE_NORMALIZE);
+    const struct ax_pipe_step *step = ax_descriptor_find(p, AX_PIPE_NORMALIZE);
     for (int c = 0; c < AX_JOIN_MAX_CHANNELS; c++) {
         n.mean[c] = step ? nth(step, "mean", c, 0) : 0;
         n.std[c] = step ? nth(step, "std", c, 1) : 1;
@@ -76,7 +76,8 @@ static bool same_step(const struct ax_pipe_step *a, const struct ax_pipe_step *b
         if (boxed && !x && !y && (!strcmp(r->name, "fill") || !strcmp(r->name, "align"))) continue;
         if (same_param(r, &a->params[i], &b->params[i])) continue;
         if (r->kind == AX_PARAM_WORD || r->kind == AX_PARAM_TEXT)
-            snprintf(text, room, "%s %s is %s against %s", row->name, r->name, a->params[i].text ? a->params[i].text : "the default",
+            snprintf(text, room, "%s %s is %s against %s", row->name, r->name,
+                     a->params[i].text ? a->params[i].text : "the default",
                      b->params[i].text ? b->params[i].text : "the default");
         else
             snprintf(text, room, "%s %s is %g against %g", row->name, r->name, a->params[i].number, b->params[i].number);
@@ -86,7 +87,7 @@ static bool same_step(const struct ax_pipe_step *a, const struct ax_pipe_step *b
 }
 
 /* Steps that shape the picture, in order; color rgb is what pictures are anyway. */
-static const struct ax_pipe_step *next_step(const struct ax_pipeline *p, int *i)
+static const struct ax_pipe_step *next_step(const struct ax_descriptor *p, int *i)
 {
     while (*i < p->n_before) {
         const struct ax_pipe_step *s = &p->before[(*i)++];
@@ -96,7 +97,7 @@ static const struct ax_pipe_step *next_step(const struct ax_pipeline *p, int *i)
     return NULL;
 }
 
-static bool same_geometry(const struct ax_pipeline *a, const struct ax_pipeline *b, char *text, size_t room)
+static bool same_geometry(const struct ax_descriptor *a, const struct ax_descriptor *b, char *text, size_t room)
 {
     for (int i = 0, k = 0;;) {
         const struct ax_pipe_step *x = next_step(a, &i), *y = next_step(b, &k);
@@ -128,10 +129,11 @@ static enum ax_status compare(struct ax_join *j, int input, int a, int b, bool *
     char text[300];
     const struct ax_join_model *x = &j->models[a], *y = &j->models[b];
     if (!same_geometry(&x->pipeline, &y->pipeline, text, sizeof text))
-        return ax_fail(err, AX_INVALID_ARGUMENT,
-                       "%s and %s prepare the shared input '%s' in different ways: %s. Give both model.json files the same step (and "
-                       "compile and calibrate again), or use --action none",
-                       x->scope, y->scope, j->inputs[input].name, text);
+        return ax_fail(
+            err, AX_INVALID_ARGUMENT,
+            "%s and %s prepare the shared input '%s' in different ways: %s. Give both model.json files the same step (and "
+            "compile and calibrate again), or use --action none",
+            x->scope, y->scope, j->inputs[input].name, text);
     int c = channels_of(&j->inputs[input], ax_join_layout(x, 0));
     struct ax_join_norm p = norm_of(&x->pipeline, c), q = norm_of(&y->pipeline, c);
     if (!same_norm(&p, &q)) *norms_differ = true;
@@ -146,7 +148,8 @@ static enum ax_status move_norms(struct ax_join *j, int input, struct ax_error *
         if (!reads(model, input)) continue;
         if (model->graph->n_inputs != 1 || (c != 1 && c != 3))
             return ax_fail(err, AX_UNSUPPORTED,
-                           "%s: its normalization differs from the other model's and would have to move into it, which needs a model with one "
+                           "%s: its normalization differs from the other model's and would have to move into it, which needs a "
+                           "model with one "
                            "picture as input",
                            model->scope);
         model->norm = norm_of(&model->pipeline, c);
@@ -170,9 +173,10 @@ enum ax_status ax_join_preprocessing(struct ax_join *j, struct ax_error *err)
         if (!differ) continue;
         for (int m = 0; m < j->n_models; m++)
             if (reads(&j->models[m], input) && !j->models[m].has_pipeline)
-                return ax_fail(err, AX_INVALID_ARGUMENT,
-                               "the models of input '%s' normalize differently, and %s has no model.json that says how; put one beside it",
-                               j->inputs[input].name, j->models[m].scope);
+                return ax_fail(
+                    err, AX_INVALID_ARGUMENT,
+                    "the models of input '%s' normalize differently, and %s has no model.json that says how; put one beside it",
+                    j->inputs[input].name, j->models[m].scope);
         if (move_norms(j, input, err)) return err->status;
     }
     return AX_OK;
@@ -185,7 +189,8 @@ enum ax_status ax_join_normalize(struct ax_join *j, int model, const struct ax_j
     const char *layout = ax_join_layout(m, 0);
     int c = s->rank == 4 ? (int)s->dim[!strcmp(layout, "NHWC") ? 3 : 1] : 0;
     if (m->graph->n_inputs != 1 || (c != 1 && c != 3) || m->feed[0].kind != AX_FEED_INPUT)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: normalization in the script needs a model with one picture as input", m->scope);
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: normalization in the script needs a model with one picture as input",
+                       m->scope);
     m->norm = *norm;
     m->norm.channels = c;
     m->norm.moved = true;

@@ -7,7 +7,7 @@
 static const char *made_up(struct ax_join *j, const struct ax_join_model *m)
 {
     char *s = m->has_pipeline && m->pipeline.name && *m->pipeline.name ? ax_arena_str(&j->mem, m->pipeline.name)
-                                                                        : ax_path_stem(&j->mem, m->file);
+                                                                       : ax_path_stem(&j->mem, m->file);
     for (char *p = s; *p; p++)
         if (strchr("/=,:* \t", *p)) *p = '_';
     return *s ? s : "model";
@@ -51,8 +51,8 @@ enum ax_status ax_join_scopes(struct ax_join *j, const char *const *given, int n
         if (!fixed[i]) continue;
         if (check(given[i], err)) return err->status;
         if (taken(j, i, given[i]))
-            return ax_fail(err, AX_INVALID_ARGUMENT, "--scope '%s' is given to two models (%s and another); give each its own", given[i],
-                           j->models[i].path);
+            return ax_fail(err, AX_INVALID_ARGUMENT, "--scope '%s' is given to two models (%s and another); give each its own",
+                           given[i], j->models[i].path);
         j->models[i].scope = ax_arena_str(&j->mem, given[i]);
     }
     for (int i = 0; i < j->n_models; i++)

@@ -44,16 +44,16 @@ static enum ax_status load_compiled(struct ax_join *j, struct ax_join_model *m, 
     m->program = m->axmodel->program;
     if (ax_axmodel_graph(m->axmodel, ax_lower_unpack, NULL, &m->graph, err)) return ax_fail_in(err, "%s", m->file);
     struct ax_error ignored;
-    m->has_manifest =
-        m->axmodel->meta_bytes && !ax_manifest_parse(m->axmodel->meta, m->axmodel->meta_bytes, m->file, &m->manifest, &j->mem, &ignored);
+    m->has_manifest = m->axmodel->meta_bytes &&
+                      !ax_manifest_parse(m->axmodel->meta, m->axmodel->meta_bytes, m->file, &m->manifest, &j->mem, &ignored);
     return AX_OK;
 }
 
 static enum ax_status read_descriptor(struct ax_join_model *m, const char *path, struct ax_error *err)
 {
-    enum ax_status s = ax_pipeline_read(path, &m->pipeline, err);
+    enum ax_status s = ax_descriptor_read(path, &m->pipeline, err);
     if (s)
-        ax_pipeline_free(&m->pipeline);
+        ax_descriptor_free(&m->pipeline);
     else
         m->has_pipeline = true;
     return s;
@@ -94,10 +94,12 @@ enum ax_status ax_join_load(struct ax_join *j, const char *path, const struct ax
     bool onnx = ax_path_has_ext(m->file, ".onnx");
     m->compiled = ax_path_has_ext(m->file, ".axmodel");
     if (!onnx && !m->compiled)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: expected a .onnx, an .axmodel, a model.json or a folder with one", m->file);
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: expected a .onnx, an .axmodel, a model.json or a folder with one",
+                       m->file);
     if (j->n_models > 1 && m->compiled != j->compiled)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "%s is %s, but %s is %s; join models of one kind, or compile the ONNX model first",
-                       j->models[0].path, kind_text(j->compiled), path, kind_text(m->compiled));
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "%s is %s, but %s is %s; join models of one kind, or compile the ONNX model first", j->models[0].path,
+                       kind_text(j->compiled), path, kind_text(m->compiled));
     j->compiled = m->compiled;
     s = m->compiled ? load_compiled(j, m, err) : load_onnx(j, m, shapes, batch, err);
     if (!s) m->feed = AX_NEW(&j->mem, struct ax_join_feed, m->graph->n_inputs + 1);

@@ -16,8 +16,8 @@ struct prover {
     const struct ax_join *j;
     const struct ax_program *joined;
     struct ax_exec *whole, *part[AX_JOIN_MAX_MODELS];
-    float **input;                                /* by joined input: what the user would give */
-    struct tensor *output[AX_JOIN_MAX_MODELS];    /* by output of each original */
+    float **input;                             /* by joined input: what the user would give */
+    struct tensor *output[AX_JOIN_MAX_MODELS]; /* by output of each original */
     struct tensor *joined_output;
     struct ax_arena mem;
     double tolerance;
@@ -33,9 +33,12 @@ static void fill_random(const struct ax_join *j, int input, uint64_t *state, flo
     int64_t n = ax_shape_count(&in->shape);
     float low = -1, high = 1;
     bool whole = in->raw || in->dtype != AX_DTYPE_FLOAT32;
-    if (in->raw) low = 0, high = 256;
-    else if (in->dtype != AX_DTYPE_FLOAT32) low = 0, high = 2; /* indices and flags */
-    else if (q->count == 1) low = q->scale[0] * (float)(-130 - q->zero_point[0]), high = q->scale[0] * (float)(129 - q->zero_point[0]);
+    if (in->raw)
+        low = 0, high = 256;
+    else if (in->dtype != AX_DTYPE_FLOAT32)
+        low = 0, high = 2; /* indices and flags */
+    else if (q->count == 1)
+        low = q->scale[0] * (float)(-130 - q->zero_point[0]), high = q->scale[0] * (float)(129 - q->zero_point[0]);
     for (int64_t i = 0; i < n; i++) {
         uint64_t z = (*state += 0x9e3779b97f4a7c15u);
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -148,7 +151,8 @@ static enum ax_status compare(struct prover *p, int sample, int i)
     const struct ax_join_output *o = &p->j->outputs[i];
     const struct tensor *a = &p->output[o->model][o->output], *b = &p->joined_output[i];
     if (a->count != b->count || a->dtype != b->dtype)
-        return ax_fail(p->err, AX_INTERNAL, "output '%s' has another size or type in the joined model; nothing was written", o->name);
+        return ax_fail(p->err, AX_INTERNAL, "output '%s' has another size or type in the joined model; nothing was written",
+                       o->name);
     if (!memcmp(a->data, b->data, (size_t)a->count * ax_dtype_bytes(a->dtype))) return AX_OK;
     double worst = a->dtype == AX_DTYPE_FLOAT32 ? 0 : INFINITY, most = 0;
     int64_t at = 0;
@@ -164,11 +168,13 @@ static enum ax_status compare(struct prover *p, int sample, int i)
     p->proof->exact = false;
     if (relative > p->proof->worst) p->proof->worst = relative;
     if (relative <= p->tolerance) return AX_OK;
-    return ax_fail(p->err, AX_LIMIT,
-                   "the proof failed: sample %d, output '%s', element %lld is %.9g in the original and %.9g in the joined model "
-                   "(%s); nothing was written",
-                   sample, o->name, (long long)at, a->dtype == AX_DTYPE_FLOAT32 ? (double)x[at] : 0.0,
-                   a->dtype == AX_DTYPE_FLOAT32 ? (double)y[at] : 0.0, p->tolerance > 0 ? "more than 1e-6 of its range apart" : "not equal to the bit");
+    return ax_fail(
+        p->err, AX_LIMIT,
+        "the proof failed: sample %d, output '%s', element %lld is %.9g in the original and %.9g in the joined model "
+        "(%s); nothing was written",
+        sample, o->name, (long long)at, a->dtype == AX_DTYPE_FLOAT32 ? (double)x[at] : 0.0,
+        a->dtype == AX_DTYPE_FLOAT32 ? (double)y[at] : 0.0,
+        p->tolerance > 0 ? "more than 1e-6 of its range apart" : "not equal to the bit");
 }
 
 static enum ax_status run_sample(struct prover *p, int sample)
@@ -190,8 +196,7 @@ static enum ax_status prepare(struct prover *p, int threads)
     }
     p->joined_output = make_outputs(p, p->joined);
     p->input = AX_NEW(&p->mem, float *, p->j->n_inputs + 1);
-    for (int i = 0; i < p->j->n_inputs; i++)
-        p->input[i] = AX_NEW(&p->mem, float, ax_shape_count(&p->j->inputs[i].shape) + 1);
+    for (int i = 0; i < p->j->n_inputs; i++) p->input[i] = AX_NEW(&p->mem, float, ax_shape_count(&p->j->inputs[i].shape) + 1);
     return s;
 }
 

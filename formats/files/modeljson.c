@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { MAX_BYTES = 4 << 20, MAX_STEPS = 1000, MAX_NUMBERS = 100000, MAX_KEYS = 32 };
+enum { MAX_BYTES = 4 << 20, MAX_STEPS = 1000, MAX_BRANCHES = 1000, MAX_NUMBERS = 100000, MAX_KEYS = 32 };
 
 /* -- parameters -- */
 
@@ -124,9 +124,42 @@ static const char *text_or_null(struct ax_descriptor *p, struct ax_json j)
     return s ? ax_arena_str(&p->mem, s) : NULL;
 }
 
+static void parse_branch(struct ax_descriptor *p, struct ax_json j, struct ax_branch *b)
+{
+    static const char *const keys[] = {"name", "outputs", "postprocessing", NULL}, *const pair[] = {"tensor", "origin", NULL};
+    ax_json_only(j, keys);
+    b->name = text_or_null(p, ax_json_need(j, "name"));
+    struct ax_json list = ax_json_need(j, "outputs");
+    b->n_tensors = ax_json_count(list);
+    if (b->n_tensors > MAX_STEPS) ax_json_fail(list, "%d outputs are too many", b->n_tensors);
+    if (ax_json_status(j.doc)) b->n_tensors = 0;
+    const char **tensors = AX_NEW(&p->mem, const char *, b->n_tensors), **origins = AX_NEW(&p->mem, const char *, b->n_tensors);
+    for (int i = 0; i < b->n_tensors; i++) {
+        struct ax_json o = ax_json_at(list, i);
+        ax_json_only(o, pair);
+        tensors[i] = text_or_null(p, ax_json_need(o, "tensor"));
+        origins[i] = text_or_null(p, ax_json_need(o, "origin"));
+    }
+    b->tensors = tensors;
+    b->origins = origins;
+    b->after = parse_steps(p, ax_json_get(j, "postprocessing"), false, &b->n_after);
+}
+
+static void parse_branches(struct ax_descriptor *p, struct ax_json list)
+{
+    int n = ax_json_count(list);
+    if (n > MAX_BRANCHES) ax_json_fail(list, "%d branches are too many", n);
+    if (n && p->n_after) ax_json_fail(list, "stand beside \"postprocessing\"; a joined model has one or the other");
+    if (ax_json_status(list.doc)) return;
+    p->branches = AX_NEW(&p->mem, struct ax_branch, n);
+    for (int i = 0; i < n && !ax_json_status(list.doc); i++) parse_branch(p, ax_json_at(list, i), &p->branches[i]);
+    p->n_branches = ax_json_status(list.doc) ? 0 : n;
+}
+
 static enum ax_status parse_document(struct ax_json_doc *doc, struct ax_descriptor *p)
 {
-    static const char *const keys[] = {"name", "model", "source", "description", "preprocessing", "postprocessing", NULL};
+    static const char *const keys[] = {"name",          "model",          "source",   "description",
+                                       "preprocessing", "postprocessing", "branches", NULL};
     struct ax_json root = ax_json_root(doc);
     ax_json_only(root, keys);
     p->name = text_or_null(p, ax_json_need(root, "name"));
@@ -136,6 +169,7 @@ static enum ax_status parse_document(struct ax_json_doc *doc, struct ax_descript
     if (p->model && !*p->model) ax_json_fail(ax_json_get(root, "model"), "is empty; the name of an .axmodel is expected");
     p->before = parse_steps(p, ax_json_get(root, "preprocessing"), true, &p->n_before);
     p->after = parse_steps(p, ax_json_get(root, "postprocessing"), false, &p->n_after);
+    parse_branches(p, ax_json_get(root, "branches"));
     return ax_json_status(doc);
 }
 

@@ -6,7 +6,9 @@
  *       "model": "model.axmodel",            relative to the folder of model.json
  *       "source": "resnet18.onnx",           optional: the float model, for --pipe float
  *       "preprocessing": [ {"type": "resize", "width": 224, "height": 224}, ... ],
- *       "postprocessing": [ {"type": "classification", "top_k": 5} ]
+ *       "postprocessing": [ {"type": "classification", "top_k": 5} ],
+ *                                             optional, of a joined model in place of postprocessing:
+ *       "branches": [ {"name": "a", "outputs": [ {"tensor": "a/out", "origin": "out"} ], "postprocessing": [ ... ]} ]
  *     } */
 #ifndef AX_FILES_MODELJSON_H
 #define AX_FILES_MODELJSON_H
@@ -87,12 +89,24 @@ struct ax_pipe_step {
     struct ax_param *params; /* by row of ax_pipe_row(kind)->params */
 };
 
+/* One of the models that a joined model consists of: which of the outputs are its own, under which names its steps know
+ * them, and what becomes of them. */
+struct ax_branch {
+    const char *name;                            /* its scope */
+    const char *const *tensors, *const *origins; /* the output's name, and the one from before the join */
+    int n_tensors;
+    struct ax_pipe_step *after;
+    int n_after;
+};
+
 struct ax_descriptor {
     struct ax_arena mem;
     const char *name, *model, *source, *description; /* source, description: NULL if absent */
     const char *dir;                                 /* folder of the descriptor: "" when parsed from memory */
     struct ax_pipe_step *before, *after;
     int n_before, n_after;
+    struct ax_branch *branches; /* of a joined model, which has no steps in `after` then */
+    int n_branches;
 };
 
 /* Messages say FILE: PATH: what. Release with ax_descriptor_free in any case. */

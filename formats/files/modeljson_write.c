@@ -56,6 +56,28 @@ static void write_steps(struct ax_json_writer *w, const char *key, const struct 
     ax_jw_end(w);
 }
 
+static void write_branches(struct ax_json_writer *w, const struct ax_descriptor *p)
+{
+    ax_jw_array(w, "branches");
+    for (int i = 0; i < p->n_branches; i++) {
+        const struct ax_branch *b = &p->branches[i];
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "name", b->name);
+        ax_jw_array(w, "outputs");
+        for (int k = 0; k < b->n_tensors; k++) {
+            ax_jw_object(w, NULL);
+            ax_jw_line(w);
+            ax_jw_text(w, "tensor", b->tensors[k]);
+            ax_jw_text(w, "origin", b->origins[k]);
+            ax_jw_end(w);
+        }
+        ax_jw_end(w);
+        write_steps(w, "postprocessing", b->after, b->n_after);
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
+}
+
 char *ax_descriptor_text(const struct ax_descriptor *p)
 {
     struct ax_json_writer *w = ax_jw_new();
@@ -65,7 +87,10 @@ char *ax_descriptor_text(const struct ax_descriptor *p)
     if (p->source) ax_jw_text(w, "source", p->source);
     if (p->description) ax_jw_text(w, "description", p->description);
     write_steps(w, "preprocessing", p->before, p->n_before);
-    write_steps(w, "postprocessing", p->after, p->n_after);
+    if (p->n_branches)
+        write_branches(w, p);
+    else
+        write_steps(w, "postprocessing", p->after, p->n_after);
     ax_jw_end(w);
     return ax_jw_finish(w);
 }
@@ -202,6 +227,44 @@ static void schema_text(struct ax_json_writer *w, const char *key, const char *d
     ax_jw_end(w);
 }
 
+static void schema_required(struct ax_json_writer *w, const char *a, const char *b)
+{
+    ax_jw_array(w, "required");
+    ax_jw_line(w);
+    ax_jw_text(w, NULL, a);
+    ax_jw_text(w, NULL, b);
+    ax_jw_end(w);
+}
+
+static void schema_branches(struct ax_json_writer *w)
+{
+    ax_jw_object(w, "branches");
+    ax_jw_text(w, "description", "Of a joined model, in place of postprocessing: each model's outputs and steps.");
+    ax_jw_text(w, "type", "array");
+    ax_jw_object(w, "items");
+    ax_jw_text(w, "type", "object");
+    ax_jw_object(w, "properties");
+    schema_text(w, "name", "The model's scope.");
+    ax_jw_object(w, "outputs");
+    ax_jw_text(w, "type", "array");
+    ax_jw_object(w, "items");
+    ax_jw_text(w, "type", "object");
+    ax_jw_object(w, "properties");
+    schema_text(w, "tensor", "The output's name in the joined model.");
+    schema_text(w, "origin", "Its name in the model from before.");
+    ax_jw_end(w);
+    schema_required(w, "tensor", "origin");
+    schema_comments(w);
+    ax_jw_end(w);
+    ax_jw_end(w);
+    schema_steps(w, "postprocessing", false);
+    ax_jw_end(w);
+    schema_required(w, "name", "outputs");
+    schema_comments(w);
+    ax_jw_end(w);
+    ax_jw_end(w);
+}
+
 char *ax_descriptor_schema(void)
 {
     struct ax_json_writer *w = ax_jw_new();
@@ -216,12 +279,9 @@ char *ax_descriptor_schema(void)
     schema_text(w, "description", "For people.");
     schema_steps(w, "preprocessing", true);
     schema_steps(w, "postprocessing", false);
+    schema_branches(w);
     ax_jw_end(w);
-    ax_jw_array(w, "required");
-    ax_jw_line(w);
-    ax_jw_text(w, NULL, "name");
-    ax_jw_text(w, NULL, "model");
-    ax_jw_end(w);
+    schema_required(w, "name", "model");
     schema_comments(w);
     ax_jw_end(w);
     return ax_jw_finish(w);
