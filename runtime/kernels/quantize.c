@@ -36,11 +36,28 @@ static void plane_pixel(const struct ax_rows *rows, const struct scales *s, cons
         rows->dequantize_s8(q, x, p->channels, *scale, *zero);
 }
 
+/* A narrow plane (a picture's three channels): whole rows are quantized, then spread over the pixels. */
+static void narrow_row(const struct ax_rows *rows, const struct scales *s, const struct ax_plane *p, int64_t width,
+                       const float *x, int8_t *q)
+{
+    enum { LINE = 768 };
+    int8_t line[LINE];
+    int c = p->channels;
+    int64_t most = LINE / c;
+    for (int64_t k = 0; k < width; k += most) {
+        int64_t n = width - k < most ? width - k : most;
+        rows->quantize_s8(x + k * c, line, (int)(n * c), *s->scale, *s->zero);
+        for (int64_t i = 0; i < n; i++)
+            for (int j = 0; j < c; j++) q[(k + i) * p->pixel_stride + j] = line[i * c + j];
+    }
+}
+
 static void planes_rows(const struct ax_task *t, const struct ax_rows *rows, const struct ax_operand *o, uint8_t *space,
                         float *plain, int quantizing)
 {
     struct scales s = scales_of(t);
     int64_t from, to;
+    int narrow = quantizing && s.count == 1 && o->n_planes == 1 && o->planes[0].channels <= 8;
     ax_share(o->n * o->h, 1, t->thread, t->threads, &from, &to);
     for (int64_t r = from; r < to; r++) {
         int64_t first = 0, image = r / o->h, y = r % o->h;
@@ -48,7 +65,8 @@ static void planes_rows(const struct ax_task *t, const struct ax_rows *rows, con
             const struct ax_plane *p = &o->planes[i];
             uint8_t *q = space + p->offset + image * p->image_stride + y * p->row_stride;
             float *x = plain + r * o->w * o->c + first;
-            for (int64_t k = 0; k < o->w; k++)
+            if (narrow) narrow_row(rows, &s, p, o->w, x, (int8_t *)q);
+            for (int64_t k = 0; k < o->w && !narrow; k++)
                 plane_pixel(rows, &s, p, first, (int8_t *)q + k * p->pixel_stride, x + k * o->c, quantizing);
         }
         if (quantizing) ax_planes_fill_halo(o, space, image, y, y + 1);
