@@ -52,6 +52,8 @@ static const struct ax_option options[] = {
     {"output", 'o', "DIR", AX_OPT_STRING, AT(output), NULL, NULL,
      "Folder of model.axmodel, manifest.json and model.json. Default: build/NAME/NAME/1.", "Output"},
     {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL, "Default: the file's name.", NULL},
+    {"num_segments", 0, "N", AX_OPT_STRING, AT(num_segments), NULL, NULL,
+     "Cut the result into N segments (or auto) that run as a pipeline, in the same folder; axsegment has more options.", NULL},
     {"compress", 'z', NULL, AX_OPT_FLAG, AT(compress), NULL, NULL, "Compress the sections of the .axmodel.", NULL},
     {"force", 'f', NULL, AX_OPT_FLAG, AT(force), NULL, NULL, "Compile even if nothing changed.", NULL},
     {"show_operations", 's', NULL, AX_OPT_FLAG, AT(show_operations), NULL, NULL,
@@ -274,7 +276,9 @@ int main(int argc, char **argv)
     if (!s) say_result(&j, unchanged);
     if (j.calib && !unchanged && *ax_calib_warnings(j.calib))
         fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));
-    code = s ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
+    if (!s) code = AX_EXIT_DONE;
+    if (!s && set.num_segments && !set.stop_after) s = ax_job_segments(&j, &code, &err);
+    if (s) code = ax_tool_failed(&tool, &err);
     finish(&j);
     ax_args_free(&args);
     return code;

@@ -25,7 +25,7 @@ struct ax_compile_settings {
     struct ax_list mean, std;
     double scale;
     /* output */
-    const char *output, *name;
+    const char *output, *name, *num_segments;
     bool compress, force, json, show_operations;
     /* for developers */
     const char *print_after, *stop_after;
@@ -61,6 +61,8 @@ enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text,
 enum ax_status ax_job_key(struct ax_compile_job *j, struct ax_error *err);
 bool ax_job_up_to_date(struct ax_compile_job *j);
 enum ax_status ax_job_write(struct ax_compile_job *j, struct ax_error *err);
+/* axsegment on what was written; its own exit code when it fails. */
+enum ax_status ax_job_segments(struct ax_compile_job *j, int *code, struct ax_error *err);
 void ax_job_manifest(struct ax_compile_job *j, struct ax_manifest *m);
 
 /* report.c: what the compile came to, for people. In j->mem. */

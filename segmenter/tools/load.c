@@ -1,29 +1,13 @@
 /* The compiled model: an .axmodel, the folder that axcompile wrote, or an .onnx that axcompile compiles first. */
 #include <errno.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/spawn.h"
 #include "lower/unpack.h"
 #include "tools/job.h"
-
-extern char **environ;
-
-/* axcompile beside this program, else from the path. */
-static const char *axcompile(struct ax_arena *mem)
-{
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = 0;
-        const char *beside = ax_path_join(mem, ax_path_dir(mem, self), "axcompile");
-        if (ax_file_exists(beside)) return beside;
-    }
-    return "axcompile";
-}
 
 static enum ax_status compile(struct ax_segment_job *j, struct ax_error *err)
 {
@@ -32,29 +16,20 @@ static enum ax_status compile(struct ax_segment_job *j, struct ax_error *err)
     char *dir = ax_arena_printf(&j->mem, "%s/axsegment-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(dir)) return ax_fail(err, AX_IO, "cannot make a temporary folder %s: %s", dir, strerror(errno));
     j->temporary = dir;
-    char **argv = AX_NEW(&j->mem, char *, given->count + 8);
-    int n = 0, status;
-    argv[n++] = (char *)axcompile(&j->mem);
-    argv[n++] = (char *)j->path;
-    argv[n++] = (char *)"--output";
-    argv[n++] = dir;
-    argv[n++] = (char *)"--name";
-    argv[n++] = (char *)j->name;
-    for (int i = 0; i < given->count; i++) argv[n++] = (char *)given->item[i];
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, 2, 1); /* its report is talk here */
-    pid_t pid;
-    int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (failed) return ax_fail(err, AX_IO, "%s: cannot run %s: %s", j->path, argv[0], strerror(failed));
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) return ax_fail(err, AX_IO, "waiting for %s: %s", argv[0], strerror(errno));
-    if (!WIFEXITED(status) || WEXITSTATUS(status))
+    const char **args = AX_NEW(&j->mem, const char *, given->count + 6);
+    int n = 0, code;
+    args[n++] = j->path;
+    args[n++] = "--output";
+    args[n++] = dir;
+    args[n++] = "--name";
+    args[n++] = j->name;
+    for (int i = 0; i < given->count; i++) args[n++] = given->item[i];
+    if (ax_spawn_tool("axcompile", args, true, &code, err)) return ax_fail_in(err, "%s", j->path);
+    if (code)
         return ax_fail(err, AX_INVALID_ARGUMENT,
                        "%s: axcompile failed (exit code %d). Its options can be given with --compile_option, for example "
                        "--compile_option=--calib=FOLDER; or compile first and give the .axmodel",
-                       j->path, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+                       j->path, code);
     j->model_path = ax_path_join(&j->mem, dir, "model.axmodel");
     return AX_OK;
 }

@@ -150,6 +150,10 @@ def from_onnx(tmp):
     run("axsegment", folder / "digits.onnx", "-n", 2, f"--compile_option=--calib={folder / 'calib'}", "-o", tmp / "onnx")
     assert (tmp / "onnx" / "digits_segment_1_of_2.axmodel").exists()
     run("axsegment", folder / "digits.onnx", "-n", 2, "-o", tmp / "e", code=1)  # no calibration
+    compile_model("digits", tmp / "cut", "--num_segments", 3)
+    assert json.loads((tmp / "cut" / "partition.json").read_text())["source"] == "model.axmodel"
+    folder = [SOURCE / "models" / "digits" / "digits.onnx", "--precision", "float32", "-o", tmp / "cut2"]
+    run("axcompile", *folder, "--num_segments", 99, code=1)
 
 
 def ours(tmp):
