@@ -1,7 +1,10 @@
 #include "media/post_objects.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* -- objects -- */
 
 static float within(double v, int size)
 {
@@ -15,6 +18,19 @@ void ax_object_place(struct ax_object *o, float left, float top, float right, fl
     o->right = within((right - f->offset_x) / f->scale_x, in->width);
     o->top = within((top - f->offset_y) / f->scale_y, in->height);
     o->bottom = within((bottom - f->offset_y) / f->scale_y, in->height);
+}
+
+struct ax_point ax_point_place(float x, float y, float score, const struct ax_post_input *in)
+{
+    const struct ax_fit *f = &in->fit;
+    return (struct ax_point){(float)((x - f->offset_x) / f->scale_x), (float)((y - f->offset_y) / f->scale_y), score};
+}
+
+void ax_objects_reserve(struct ax_result *r, int64_t more)
+{
+    struct ax_object *room = AX_NEW(&r->mem, struct ax_object, r->n_objects + more + 1);
+    if (r->n_objects) memcpy(room, r->objects, (size_t)r->n_objects * sizeof *room);
+    r->objects = room;
 }
 
 struct ranked {
@@ -49,4 +65,101 @@ float ax_object_overlap(const struct ax_object *a, const struct ax_object *b)
     float both = (right - left) * (bottom - top);
     float all = (a->right - a->left) * (a->bottom - a->top) + (b->right - b->left) * (b->bottom - b->top) - both;
     return both / all;
+}
+
+/* -- outputs -- */
+
+bool ax_candidates_of(const struct ax_post_tensor *t, int numbers, struct ax_candidates *out)
+{
+    const struct ax_shape *s = &t->shape;
+    if (s->rank != 2 && (s->rank != 3 || s->dim[0] != 1)) return false;
+    int64_t rows = s->dim[s->rank - 2], columns = s->dim[s->rank - 1];
+    bool across = numbers ? columns == numbers : columns <= rows; /* a line of the output is a candidate */
+    int64_t each = across ? columns : rows, count = across ? rows : columns;
+    if (count < 1 || count > 10000000 || each < 1 || each > 100100 || (numbers && each != numbers)) return false;
+    *out = (struct ax_candidates){t->data, count, across ? columns : 1, across ? 1 : columns, (int)each};
+    return true;
+}
+
+enum ax_status ax_post_unfit(const struct ax_post_input *in, const char *step, const char *expected, struct ax_error *err)
+{
+    char list[400] = "none", shape[AX_SHAPE_TEXT];
+    size_t n = 0;
+    for (int i = 0; i < in->n_tensors && n < sizeof list - 1; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", ax_shape_text(&in->tensors[i].shape, shape));
+    return ax_fail(err, AX_SHAPE, "%s: the model's outputs are %s; expected: %s", step, list, expected);
+}
+
+bool ax_candidates_are_logits(const struct ax_candidates *c, int first, int count)
+{
+    for (int64_t i = 0; i < c->count; i++)
+        for (int k = first; k < first + count; k++) {
+            float v = ax_candidate(c, i, k);
+            if (v < -0.01f || v > 1.01f) return true;
+        }
+    return false;
+}
+
+struct ax_scoring ax_scoring_of(const struct ax_post_step *s, const struct ax_candidates *c, int first, int classes)
+{
+    struct ax_scoring sc = {first, classes, false, (float)ax_step_number(s->step, "confidence_threshold")};
+    if (ax_step_is(s->step, "scores", "auto"))
+        sc.logits = ax_candidates_are_logits(c, first, classes);
+    else
+        sc.logits = ax_step_is(s->step, "scores", "logits");
+    return sc;
+}
+
+struct ax_class ax_candidate_class(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
+                                   const struct ax_scoring *sc)
+{
+    const float *v = c->data + i * c->step + sc->first * c->row;
+    int best = 0;
+    for (int k = 1; k < sc->classes; k++)
+        if (v[k * c->row] > v[best * c->row]) best = k;
+    float score = v[best * c->row];
+    return (struct ax_class){best, sc->logits ? ax_post_sigmoid(score) : score, ax_post_label(s, best)};
+}
+
+/* -- grids -- */
+
+static struct ax_level level_at(const struct ax_post_input *in, double stride)
+{
+    int w = (int)ceil(in->input_width / stride), h = (int)ceil(in->input_height / stride);
+    return (struct ax_level){w, h, stride, stride};
+}
+
+/* The strides of the step, else these. */
+static int strides_of(const struct ax_post_step *s, const double **out)
+{
+    static const double usual[] = {8, 16, 32, 64, 128};
+    const struct ax_param *p = ax_step_param(s->step, "strides");
+    *out = p->given ? p->numbers : usual;
+    return p->given ? p->count : 5;
+}
+
+int ax_levels_of(const struct ax_post_step *s, const struct ax_post_input *in, int64_t count, int per_cell,
+                 struct ax_level out[AX_MAX_LEVELS])
+{
+    const double *strides;
+    int n = strides_of(s, &strides);
+    int64_t sum = 0;
+    for (int i = 0; i < n && i < AX_MAX_LEVELS && sum < count; i++) {
+        out[i] = level_at(in, strides[i]);
+        sum += (int64_t)out[i].width * out[i].height * per_cell;
+        if (sum == count) return i + 1;
+    }
+    return 0;
+}
+
+bool ax_level_of(const struct ax_post_step *s, const struct ax_post_input *in, int64_t count, int per_cell,
+                 struct ax_level *out)
+{
+    const double *strides;
+    int n = strides_of(s, &strides);
+    for (int i = 0; i < n; i++) {
+        *out = level_at(in, strides[i]);
+        if ((int64_t)out->width * out->height * per_cell == count) return true;
+    }
+    return false;
 }

@@ -10,11 +10,18 @@ struct ax_post_step {
     const char *const *labels;
     int n_labels;
     int top_k;
+    const float *anchors; /* 4 numbers each */
+    int n_anchors;
 };
 
 typedef enum ax_status ax_post_fn(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
                                   struct ax_error *err);
-ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter, ax_post_yolov8, ax_post_nms;
+ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter, ax_post_nms, ax_post_argmax_mask;
+ax_post_fn ax_post_yolov5, ax_post_yolov8, ax_post_yolox, ax_post_ssd, ax_post_nanodet, ax_post_yolo_pose, ax_post_yolo_seg,
+    ax_post_palm, ax_post_face;
+
+/* After all steps: the masks of those objects that are left. */
+ax_post_fn ax_post_yolo_seg_masks;
 
 /* In place, `count` scores `stride` elements apart. */
 void ax_softmax(float *x, int64_t count, int64_t stride);

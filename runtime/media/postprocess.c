@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/npy.h"
 #include "media/labels.h"
 #include "media/post_step.h"
 
@@ -16,9 +17,21 @@ static enum ax_status nothing(const struct ax_post_step *s, const struct ax_post
 /* By kind of step. */
 static ax_post_fn *const table[AX_PIPE_COUNT] = {
     [AX_PIPE_DEQUANTIZE] = nothing, /* outputs are real numbers already */
-    [AX_PIPE_SOFTMAX] = ax_post_softmax,      [AX_PIPE_CLASSIFICATION] = ax_post_classification,
-    [AX_PIPE_DECODE_YOLOV8] = ax_post_yolov8, [AX_PIPE_NMS] = ax_post_nms,
-    [AX_PIPE_THRESHOLD] = ax_post_threshold,  [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
+    [AX_PIPE_SOFTMAX] = ax_post_softmax,
+    [AX_PIPE_CLASSIFICATION] = ax_post_classification,
+    [AX_PIPE_DECODE_YOLOV5] = ax_post_yolov5,
+    [AX_PIPE_DECODE_YOLOV8] = ax_post_yolov8,
+    [AX_PIPE_DECODE_YOLOX] = ax_post_yolox,
+    [AX_PIPE_DECODE_SSD] = ax_post_ssd,
+    [AX_PIPE_DECODE_NANODET] = ax_post_nanodet,
+    [AX_PIPE_DECODE_YOLO_POSE] = ax_post_yolo_pose,
+    [AX_PIPE_DECODE_YOLO_SEG] = ax_post_yolo_seg,
+    [AX_PIPE_DECODE_PALM] = ax_post_palm,
+    [AX_PIPE_DECODE_FACE] = ax_post_face,
+    [AX_PIPE_NMS] = ax_post_nms,
+    [AX_PIPE_THRESHOLD] = ax_post_threshold,
+    [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
+    [AX_PIPE_ARGMAX_MASK] = ax_post_argmax_mask,
 };
 
 struct ax_post {
@@ -48,6 +61,26 @@ static enum ax_status take_labels(struct ax_post *p, const struct ax_descriptor 
     return AX_OK;
 }
 
+/* SSD's anchors stand in a file of their own. */
+static enum ax_status take_anchors(struct ax_post *p, const struct ax_descriptor *pipe, struct ax_post_step *out,
+                                   struct ax_error *err)
+{
+    const char *name = ax_step_param(out->step, "anchors")->text;
+    if (!name) return ax_fail(err, AX_INVALID_ARGUMENT, "%s: decode_ssd needs \"anchors\", the name of a .npy", pipe->name);
+    const char *path = ax_path_join(&p->mem, pipe->dir, name);
+    struct ax_array a = {0};
+    enum ax_status s = ax_npy_read(path, &a, err);
+    if (s) return s;
+    int64_t n = a.shape.rank == 2 ? a.shape.dim[0] : 0;
+    if (a.dtype == AX_DTYPE_FLOAT32 && n > 0 && n <= 10000000 && a.shape.dim[1] == 4) {
+        out->anchors = ax_arena_copy(&p->mem, a.data, (size_t)n * 4 * sizeof(float));
+        out->n_anchors = (int)n;
+    } else
+        s = ax_fail(err, AX_SHAPE, "%s: float32 anchors, 4 numbers each, are expected", path);
+    ax_array_free(&a);
+    return s;
+}
+
 static enum ax_status make_ready(struct ax_post *p, const struct ax_descriptor *pipe, int i, const struct ax_post_options *opt,
                                  struct ax_error *err)
 {
@@ -59,7 +92,8 @@ static enum ax_status make_ready(struct ax_post *p, const struct ax_descriptor *
     struct ax_post_step *out = &p->steps[p->n_steps++];
     *out = (struct ax_post_step){.step = step, .top_k = opt->top_k};
     if (!out->top_k && step->kind == AX_PIPE_CLASSIFICATION) out->top_k = ax_step_int(step, "top_k");
-    return take_labels(p, pipe, opt, out, err);
+    enum ax_status s = take_labels(p, pipe, opt, out, err);
+    return s || step->kind != AX_PIPE_DECODE_SSD ? s : take_anchors(p, pipe, out, err);
 }
 
 enum ax_status ax_post_open(const struct ax_descriptor *p, const struct ax_post_options *opt, struct ax_post **out,
@@ -95,6 +129,8 @@ enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *
     enum ax_status s = AX_OK;
     *out = (struct ax_result){0};
     for (int i = 0; i < p->n_steps && !s; i++) s = table[p->steps[i].step->kind](&p->steps[i], in, out, err);
+    for (int i = 0; i < p->n_steps && !s; i++)
+        if (p->steps[i].step->kind == AX_PIPE_DECODE_YOLO_SEG) s = ax_post_yolo_seg_masks(&p->steps[i], in, out, err);
     return s;
 }
 

@@ -17,8 +17,9 @@ struct ax_post_tensor {
 struct ax_post_input {
     const struct ax_post_tensor *tensors;
     int n_tensors;
-    struct ax_fit fit; /* where the model's input lies in the picture */
-    int width, height; /* of the picture */
+    struct ax_fit fit;             /* where the model's input lies in the picture */
+    int width, height;             /* of the picture */
+    int input_width, input_height; /* of the model's input */
 };
 
 struct ax_post_options {

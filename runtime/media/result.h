@@ -24,7 +24,10 @@ struct ax_object {
     float left, top, right, bottom;
     struct ax_point *points;
     int n_points;
-    struct ax_mask *mask; /* of the box; NULL: none */
+    float least_visible;       /* points below this score are not drawn */
+    struct ax_mask *mask;      /* of the box; NULL: none */
+    const float *mask_weights; /* of the prototypes; the mask is made of them at the end */
+    int track;                 /* number that follows it through the frames; 0: none */
 };
 
 /* Everything is in mem. */

@@ -119,7 +119,10 @@ static enum ax_status answer(struct work *w, int pipe, int slot, struct ax_run_a
     struct ax_post_tensor *copies = ax_arena_copy(&mem, a->tensors, (size_t)(a->n_tensors + 1) * sizeof *copies);
     for (int i = 0; i < a->n_tensors; i++)
         copies[i].data = ax_arena_copy(&mem, copies[i].data, (size_t)ax_shape_count(&copies[i].shape) * sizeof(float));
-    struct ax_post_input in = {copies, a->n_tensors, s->fit, s->width, s->height};
+    const struct ax_shape *shape = &w->one;
+    bool nhwc = shape->dim[1] != 1 && shape->dim[1] != 3 && (shape->dim[3] == 1 || shape->dim[3] == 3);
+    int input_height = (int)shape->dim[nhwc ? 1 : 2], input_width = (int)shape->dim[nhwc ? 2 : 3];
+    struct ax_post_input in = {copies, a->n_tensors, s->fit, s->width, s->height, input_width, input_height};
     enum ax_status st = ax_post_run(w->post, &in, &a->result, err);
     ax_arena_free(&mem);
     return st;
