@@ -41,6 +41,8 @@ static const struct ax_option options[] = {
      "A model.json to take pre- and post-processing from. Without it: the artifact's own from before, or the .json beside the "
      "model, or the options below.",
      "Pictures"},
+    {"family", 0, "NAME", AX_OPT_STRING, AT(family), NULL, NULL,
+     "The pipeline of a known family (yolov8, nanodet...; axrun --list shows all), fitted to the input's size.", NULL},
     {"resize", 0, "HOW", AX_OPT_STRING, AT(resize), "crop", "crop|stretch|letterbox", "How pictures fit the input.", NULL},
     {"color", 0, "ORDER", AX_OPT_STRING, AT(color), NULL, "rgb|bgr|gray", "What the model expects (default by its channels).",
      NULL},

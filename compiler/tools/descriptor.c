@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "files/modeljson_families.h"
 #include "tools/job.h"
 
 /* Input as pictures are fed: width, height, channels; 0 when the input is no picture. */
@@ -89,11 +90,27 @@ static enum ax_status made_up(struct ax_compile_job *j, struct ax_error *err)
     return s;
 }
 
+static enum ax_status of_family(struct ax_compile_job *j, struct ax_error *err)
+{
+    int64_t width, height, channels;
+    enum ax_status s = ax_family_read(j->set->family, &j->pipeline, err);
+    if (s) return s;
+    if (!picture_input(j->source, &width, &height, &channels) || width < 1 || height < 1 || width > 65536 || height > 65536)
+        return ax_fail(err, AX_SHAPE, "%s: --family %s needs a first input of pictures, NCHW or NHWC, with a known size",
+                       j->path, j->set->family);
+    ax_family_fit(&j->pipeline, (int)width, (int)height);
+    j->pipeline.description = NULL;
+    return AX_OK;
+}
+
 enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
 {
     const char *own = ax_path_join(&j->mem, j->dir, "model.json");
     char *dir = ax_path_dir(&j->mem, j->path), *stem = ax_path_stem(&j->mem, j->path);
     const char *beside = ax_path_join(&j->mem, dir, ax_arena_printf(&j->mem, "%s.json", stem));
+    if (j->set->pipeline && j->set->family)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--pipeline and --family: either of them says what the pipeline is");
+    if (j->set->family) return of_family(j, err);
     if (j->set->pipeline) return ax_descriptor_read(j->set->pipeline, &j->pipeline, err);
     if (!j->preprocessing_given && ax_file_exists(own)) return ax_descriptor_read(own, &j->pipeline, err);
     if (!j->preprocessing_given && ax_file_exists(beside)) return ax_descriptor_read(beside, &j->pipeline, err);
@@ -141,6 +158,8 @@ enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text,
         const struct ax_param_row *row = ax_pipe_row(p->after[i].kind)->params;
         for (int k = 0; row[k].name; k++) {
             struct ax_param *param = &p->after[i].params[k];
+            if (param->given && !strcmp(row[k].name, "anchors") && row[k].kind == AX_PARAM_TEXT && *j->pipeline.dir)
+                param->text = relative(&j->mem, j->dir, ax_path_join(&j->mem, j->pipeline.dir, param->text));
             if (row[k].kind != AX_PARAM_LABELS || !param->given || !param->text) continue;
             enum ax_status s = inline_labels(j, param, err);
             if (s) return s;

@@ -21,7 +21,7 @@ struct ax_compile_settings {
     struct ax_list float_nodes;
     bool no_channel_scales, no_bias_correction;
     /* preprocessing */
-    const char *pipeline, *color, *resize, *labels;
+    const char *pipeline, *family, *color, *resize, *labels;
     struct ax_list mean, std;
     double scale;
     /* output */
@@ -41,6 +41,7 @@ struct ax_compile_job {
     struct ax_arena mem;
     struct ax_descriptor pipeline;
     bool pipeline_assumed; /* nobody said how pictures become inputs */
+    const char *family;    /* whose pipeline it is; NULL: none's */
     struct ax_calib *calib;
     struct ax_graph *source; /* as imported and through the passes */
     struct ax_graph *graph;  /* as lowered: source, or the int8 graph */
@@ -51,8 +52,8 @@ struct ax_compile_job {
     double seconds;
 };
 
-/* descriptor.c: the pipeline descriptor, from --pipeline, from the artifact's own (perhaps edited) model.json, from the .json
- * beside the model, or from the options and the model's input. */
+/* descriptor.c: the pipeline descriptor, from --pipeline, from --family, from the artifact's own (perhaps edited) model.json,
+ * from the .json beside the model, or from the options and the model's input. */
 enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err);
 /* Its text for the artifact: labels inside, paths relative to the artifact's folder. In j->mem. */
 enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "files/modeljson_families.h"
 #include "tools/axrun.h"
 
 static const struct ax_option options[] = {
@@ -26,6 +27,8 @@ static const struct ax_option options[] = {
      "Classes to report; without it as model.json says.", "Results"},
     {"labels", 0, "FILE", AX_OPT_STRING, offsetof(struct ax_run_settings, labels), NULL, NULL,
      "One label a line; without it those that model.json names.", NULL},
+    {"list", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, list), NULL, NULL,
+     "List the families of models whose pipelines are known, for axcompile --family.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, json), NULL, NULL, "Print JSON.", NULL},
     {0},
 };
@@ -40,12 +43,13 @@ static const struct ax_tool tool = {
     "  axrun resnet18 cat.jpg\n  axrun resnet18 pictures/ --top_k 3 --json\n  axrun resnet18 cat.jpg --compare\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
     options,
-    1,
+    0,
     -1,
 };
 
 static enum ax_status check(const struct ax_run_settings *set, const struct ax_args *args, struct ax_error *err)
 {
+    if (!args->count) return ax_fail(err, AX_INVALID_ARGUMENT, "no MODEL; axrun --help shows how it is used");
     if (set->tensors && args->count > 1)
         return ax_fail(err, AX_INVALID_ARGUMENT, "'%s': either pictures or --tensors, not both", args->arg[1]);
     if (!set->tensors && args->count < 2)
@@ -58,6 +62,18 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare and --raw_outputs: integers cannot be compared with float");
     if (set->compare && strcmp(set->pipe, "int8") != 0)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare runs both pipes; --pipe %s is one", set->pipe);
+    return AX_OK;
+}
+
+static enum ax_status list_families(struct ax_error *err)
+{
+    for (const struct ax_family *f = ax_family_list(); f->name; f++) {
+        struct ax_descriptor d;
+        enum ax_status s = ax_family_read(f->name, &d, err);
+        if (!s) printf("%-16s %s\n", f->name, d.description ? d.description : "");
+        ax_descriptor_free(&d);
+        if (s) return s;
+    }
     return AX_OK;
 }
 
@@ -118,7 +134,9 @@ int main(int argc, char **argv)
     struct ax_run r = {.set = &set};
     int failed = 0, rc = ax_options_begin(&tool, argc, argv, &set, &args);
     if (rc >= 0) return rc;
-    if (check(&set, &args, &err)) {
+    if (set.list) {
+        rc = list_families(&err) ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
+    } else if (check(&set, &args, &err)) {
         fprintf(stderr, "axrun: %s\n", err.message);
         rc = AX_EXIT_USAGE;
     } else {

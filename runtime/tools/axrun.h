@@ -11,7 +11,7 @@ struct ax_run_settings {
     int64_t cores, batch, top_k;
     double wait;
     const char *tensors, *out, *pipe, *labels;
-    bool raw_outputs, json, compare;
+    bool raw_outputs, json, compare, list;
 };
 
 /* One of the two pipes that can run. */
