@@ -26,6 +26,7 @@ struct ax_segment_job {
     const char *path;       /* as given */
     const char *model_path; /* the .axmodel */
     const char *temporary;  /* folder to remove; NULL */
+    const char *descriptor; /* the model.json beside it; NULL: there is none */
     const char *name, *dir;
     char source_hash[AX_HASH_TEXT];
     struct ax_axmodel *model;

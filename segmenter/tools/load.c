@@ -6,8 +6,25 @@
 
 #include "base/file.h"
 #include "base/spawn.h"
+#include "files/modeljson.h"
 #include "lower/unpack.h"
 #include "tools/job.h"
+
+/* The folder that axcompile or axjoin wrote: model.json names the model. */
+static enum ax_status use_folder(struct ax_segment_job *j, const char *dir, struct ax_error *err)
+{
+    const char *json = ax_path_join(&j->mem, dir, "model.json");
+    struct ax_descriptor d;
+    j->model_path = ax_path_join(&j->mem, dir, "model.axmodel");
+    if (!ax_file_exists(json)) return AX_OK;
+    enum ax_status s = ax_descriptor_read(json, &d, err);
+    if (!s) {
+        j->descriptor = json;
+        if (ax_path_has_ext(d.model, ".axmodel")) j->model_path = ax_path_join(&j->mem, dir, d.model);
+    }
+    ax_descriptor_free(&d);
+    return s;
+}
 
 static enum ax_status compile(struct ax_segment_job *j, struct ax_error *err)
 {
@@ -30,8 +47,7 @@ static enum ax_status compile(struct ax_segment_job *j, struct ax_error *err)
                        "%s: axcompile failed (exit code %d). Its options can be given with --compile_option, for example "
                        "--compile_option=--calib=FOLDER; or compile first and give the .axmodel",
                        j->path, code);
-    j->model_path = ax_path_join(&j->mem, dir, "model.axmodel");
-    return AX_OK;
+    return use_folder(j, dir, err);
 }
 
 static enum ax_status find(struct ax_segment_job *j, struct ax_error *err)
@@ -41,7 +57,12 @@ static enum ax_status find(struct ax_segment_job *j, struct ax_error *err)
         if (!j->name) j->name = ax_path_stem(&j->mem, j->path);
         return compile(j, err);
     }
-    j->model_path = ax_dir_exists(j->path) ? ax_path_join(&j->mem, j->path, "model.axmodel") : j->path;
+    if (ax_dir_exists(j->path) || !strcmp(ax_path_base(j->path), "model.json")) {
+        enum ax_status s = use_folder(j, ax_dir_exists(j->path) ? j->path : ax_path_dir(&j->mem, j->path), err);
+        if (s) return s;
+    } else {
+        j->model_path = j->path;
+    }
     if (ax_file_exists(j->model_path)) return AX_OK;
     return ax_fail(err, AX_NOT_FOUND, "%s: no such file. Give an .axmodel, a folder that axcompile wrote, or an .onnx",
                    j->model_path);

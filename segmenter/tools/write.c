@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
+#include "files/modeljson.h"
 #include "lower/unpack.h"
 #include "tools/job.h"
 
@@ -32,6 +34,12 @@ static const char *relative(struct ax_arena *mem, const char *from, const char *
     free(a);
     free(b);
     return out;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 /* -- partition.json -- */
@@ -165,6 +173,27 @@ static enum ax_status add_segment(struct ax_segment_job *j, int k, const char *f
     return s;
 }
 
+/* The pipeline descriptor for the segments, so that what runs a folder knows how pictures come in and results are read. Not
+ * where the whole model has its own. */
+static enum ax_status add_descriptor(struct ax_segment_job *j, struct ax_commit *c, struct ax_error *err)
+{
+    const char *to = ax_path_join(&j->mem, j->dir, "model.json");
+    struct ax_descriptor d;
+    if (!j->descriptor || same_file(j->descriptor, to)) return AX_OK;
+    enum ax_status s = ax_descriptor_read(j->descriptor, &d, err);
+    if (!s) {
+        const char *source = d.source ? ax_path_join(&j->mem, ax_path_dir(&j->mem, j->descriptor), d.source) : NULL;
+        if (j->temporary) source = j->path;
+        d.model = "partition.json";
+        d.source = source && ax_file_exists(source) ? relative(&j->mem, j->dir, source) : NULL;
+        char *text = ax_descriptor_text(&d);
+        s = ax_commit_add_text(c, to, text, err);
+        free(text);
+    }
+    ax_descriptor_free(&d);
+    return s;
+}
+
 enum ax_status ax_segment_write(struct ax_segment_job *j, struct ax_partition *p, struct ax_error *err)
 {
     enum ax_status s = ax_dir_make(j->dir, err);
@@ -174,6 +203,7 @@ enum ax_status ax_segment_write(struct ax_segment_job *j, struct ax_partition *p
     for (int k = 0; k < j->n_segments && !s; k++) s = add_segment(j, k, p->segments[k].file, c, err);
     char *text = ax_partition_text(p);
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "partition.json"), text, err);
+    if (!s) s = add_descriptor(j, c, err);
     if (!s) s = ax_commit_finish(c, err);
     ax_commit_free(c);
     free(text);

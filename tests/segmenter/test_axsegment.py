@@ -44,7 +44,7 @@ def bits(tmp):
 
 def sizes_and_files(tmp, model):
     out = tmp / "by_size"
-    text = run("axsegment", model, "--num-segments", 3, "-o", out).stdout
+    text = run("axsegment", model.parent, "--num-segments", 3, "-o", out).stdout
     assert "lower bound" in text and "crossing" in text, text
     p = json.loads((out / "partition.json").read_text())
     against_schema(out / "partition.json", "partition.schema.json")
@@ -55,10 +55,11 @@ def sizes_and_files(tmp, model):
         assert (out / s["file"]).with_suffix(".json").exists()
         run("axinfo", out / s["file"])
     assert (out / p["source"]).resolve() == model.resolve()
+    assert json.loads((out / "model.json").read_text())["model"] == "partition.json"
     for t in p["tensors"]:
         assert t["from"] < min(t["to"])
     first = (out / "partition.json").read_bytes(), (out / p["segments"][0]["file"]).read_bytes()
-    run("axsegment", model, "--num_segments=3", "-o", out)
+    run("axsegment", model.parent / "model.json", "--num_segments=3", "-o", out)
     assert first == ((out / "partition.json").read_bytes(), (out / p["segments"][0]["file"]).read_bytes()), "not reproducible"
     run("axsegment", out / p["segments"][0]["file"], "-n", 2, "-o", tmp / "again")  # a segment is a model
 
@@ -156,6 +157,16 @@ def from_onnx(tmp):
     run("axcompile", *folder, "--num_segments", 99, code=1)
 
 
+def joined(tmp, models):
+    if not (BIN / "axjoin").exists():
+        return
+    run("axjoin", models[0], models[0], "--action", "none", "-o", tmp / "joined")
+    found = sorted((tmp / "joined").rglob("*.axmodel"))
+    assert found
+    print(run("segment_bits", 2, 4, *found).stdout, end="")
+    run("axsegment", found[0].parent, "-n", 3, "-o", tmp / "joined_segments")
+
+
 def ours(tmp):
     models = bits(tmp)
     for model in models:
@@ -165,6 +176,7 @@ def ours(tmp):
     check(tmp, models[1])
     measured(tmp, models[0])
     from_onnx(tmp)
+    joined(tmp, models)
     return 0
 
 
