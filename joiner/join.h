@@ -1,11 +1,11 @@
 /* Joining: several models become one that is loaded once, fed once and run as one, and that gives the same outputs to the bit.
  *
- *     load (source.c) -> scopes (scope.c) -> plan (plan.c) -> preprocessing (preprocessing.c) -> graph (graph.c), share
- * (share.c)
- *     -> lower, fit (fit.c), verify (verify.c) -> files (write.c)
+ *     load (source.c), scopes (scope.c), plan (plan.c), preprocessing (preprocessing.c), the joined graph (graph.c) with what is
+ *     there twice once (share.c), memory (fit.c), proof (verify.c), files (write.c)
  *
- * Compiled models are joined as graphs in which every value keeps its type and quantization. ONNX models are joined as files
- * (compiler/onnx/merge.h); their graphs serve to plan and to prove. */
+ * Compiled models are joined as graphs in which every value keeps its type and quantization; ONNX models as graphs as they were
+ * imported, written again by onnx/export.h.
+ */
 #ifndef AX_JOINER_JOIN_H
 #define AX_JOINER_JOIN_H
 

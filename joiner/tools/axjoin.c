@@ -107,6 +107,10 @@ static enum ax_status make_paths(struct ax_join_job *b, struct ax_error *err)
 {
     struct ax_join *j = &b->join;
     const char *o = b->set->output, *ext = j->compiled ? ".axmodel" : ".onnx", *other = j->compiled ? ".onnx" : ".axmodel";
+    if (!j->compiled && b->set->fit[0] == 'r')
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "--fit require: what an ONNX model takes on the chip is known once it is compiled; join "
+                       "compiled models, or look at the compiled joined one with axinfo");
     if (o && ax_path_has_ext(o, other))
         return ax_fail(err, AX_INVALID_ARGUMENT, "-o %s: the models are %s files, and so is what they are joined to", o, ext);
     if (o && ax_path_has_ext(o, ext) && !ax_dir_exists(o)) {
@@ -174,7 +178,7 @@ int main(int argc, char **argv)
         free(text);
     } else if (!s)
         ax_join_print(&b, stdout);
-    if (!s && b.join.program && !b.join.fit.fits && !set.json)
+    if (!s && b.join.fit.limit && !b.join.fit.fits && !set.json)
         fprintf(stderr, "axjoin: warning: the joined model does not fit on the chip; its weights are streamed\n");
     code = s ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
     ax_join_free(&b.join);

@@ -76,7 +76,7 @@ static void print_fit(const struct ax_join_job *b, FILE *f)
 {
     char w[AX_BYTES_TEXT], a[AX_BYTES_TEXT], l[AX_BYTES_TEXT], o[AX_BYTES_TEXT];
     const struct ax_join_fit *fit = &b->join.fit;
-    if (!b->join.program) return;
+    if (!fit->limit) return; /* ONNX: known once it is compiled */
     fprintf(f, "%-10s weights %s, activations %s, on chip of '%s' %s: ", "Memory", ax_bytes_text(fit->weights, w),
             ax_bytes_text(fit->activations, a), b->device.name, ax_bytes_text(fit->limit, l));
     if (fit->fits) {
