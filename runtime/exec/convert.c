@@ -27,7 +27,7 @@ static enum ax_status make_view(const struct ax_exec *e, const struct ax_port *p
     if (!arena) arena = ax_exec_arena((struct ax_exec *)(uintptr_t)e);
     if (!arena)
         return ax_fail(err, AX_INVALID_ARGUMENT, "'%s': the executor has no arena of its own and none was given", port->name);
-    v->space_or_data = ax_operand_data(p, v->o, arena);
+    v->space_or_data = ax_exec_data(e, v->o, arena);
     v->user = t;
     v->rows = ax_rows_find(ax_exec_cpu(e));
     for (int i = port->shape.rank - 1; i >= 0; i--) {

@@ -29,7 +29,9 @@ struct ax_exec {
     uint8_t *arena, **scratch;
     void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns);
     void *hook_ctx;
-    int first, last; /* of the run at hand */
+    uint8_t **bases;   /* by port: what stands for the start of the arena where it is bound; NULL: none was ever */
+    uint16_t *base_of; /* by operand: 1 + the port that it lies in; 0: the arena */
+    int first, last;   /* of the run at hand */
     uint8_t *run_arena;
 };
 
@@ -147,6 +149,8 @@ void ax_exec_free(struct ax_exec *e)
     for (int i = 0; e->steps && i < e->p->n_steps; i++) free(e->steps[i].state);
     for (int i = 0; e->scratch && i < e->threads; i++) free(e->scratch[i]);
     free(e->scratch);
+    free(e->bases);
+    free(e->base_of);
     free(e->steps);
     free(e->arena);
     free(e);
@@ -162,9 +166,43 @@ uint8_t *ax_exec_arena(struct ax_exec *e)
     return e->arena;
 }
 
+uint8_t *ax_exec_data(const struct ax_exec *e, const struct ax_operand *o, const uint8_t *arena)
+{
+    int port = e->base_of ? e->base_of[o - e->p->operands] : 0;
+    return ax_operand_data(e->p, o, port ? e->bases[port - 1] : arena);
+}
+
 static void resolve(const struct ax_exec *e, const struct ax_operand *const *list, uint8_t **data)
 {
-    for (int i = 0; i < MAX_IO; i++) data[i] = list[i] ? ax_operand_data(e->p, list[i], e->run_arena) : NULL;
+    for (int i = 0; i < MAX_IO; i++) data[i] = list[i] ? ax_exec_data(e, list[i], e->run_arena) : NULL;
+}
+
+static enum ax_status make_bases(struct ax_exec *e, struct ax_error *err)
+{
+    if (e->base_of) return AX_OK;
+    e->bases = calloc((size_t)(e->p->n_inputs + e->p->n_outputs) + 1, sizeof *e->bases);
+    e->base_of = calloc((size_t)e->p->n_operands + 1, sizeof *e->base_of);
+    return e->bases && e->base_of ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory to bind a port");
+}
+
+enum ax_status ax_exec_bind(struct ax_exec *e, int is_output, int index, uint8_t *data, struct ax_error *err)
+{
+    const struct ax_program *p = e->p;
+    int64_t first, bytes;
+    int port = is_output ? p->n_inputs + index : index;
+    if (make_bases(e, err)) return err->status;
+    const struct ax_operand *o = &p->operands[(is_output ? p->outputs : p->inputs)[index].operand];
+    if (e->base_of[o - p->operands] != port + 1) {
+        if (port >= UINT16_MAX || !ax_port_place(p, is_output, index, &first, &bytes))
+            return ax_fail(err, AX_UNSUPPORTED, "%s %d has no place of its own and cannot be bound",
+                           is_output ? "output" : "input", index);
+        for (int i = 0; i < p->n_operands; i++)
+            if (ax_operand_within(&p->operands[i], first, bytes)) e->base_of[i] = (uint16_t)(port + 1);
+    }
+    int64_t lowest, highest;
+    ax_operand_reach(o, &lowest, &highest);
+    e->bases[port] = (uint8_t *)((uintptr_t)data - (uintptr_t)lowest);
+    return AX_OK;
 }
 
 static void run_step(struct ax_exec *e, int index, int thread, int threads)

@@ -6,6 +6,8 @@
 
 const struct ax_program *ax_exec_program(const struct ax_exec *e);
 uint32_t ax_exec_cpu(const struct ax_exec *e);
+/* Where the operand is found: ax_operand_data, unless its port is bound. */
+uint8_t *ax_exec_data(const struct ax_exec *e, const struct ax_operand *o, const uint8_t *arena);
 
 /* Where a kernel finds the operand: PLANES count from the start of the space, PLAIN ones lie at their offset. */
 static inline uint8_t *ax_operand_data(const struct ax_program *p, const struct ax_operand *o, const uint8_t *arena)
@@ -25,5 +27,10 @@ static inline int64_t ax_operand_span(const struct ax_operand *o)
 {
     return ax_operand_count(o) * (int64_t)ax_dtype_bytes(o->dtype);
 }
+
+/* Bytes [*first, *end) of its space that an operand reaches, halo and padding channels included. */
+void ax_operand_reach(const struct ax_operand *o, int64_t *first, int64_t *end);
+/* Whether it lies in the arena within [first, first + bytes). */
+int ax_operand_within(const struct ax_operand *o, int64_t first, int64_t bytes);
 
 #endif

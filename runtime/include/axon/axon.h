@@ -210,4 +210,6 @@ enum ax_status ax_instance_wait(struct ax_instance *i, uint64_t request, int64_t
 }
 #endif
 
+#include "axon/pipeline.h"
+
 #endif

@@ -1,0 +1,304 @@
+/* What a stage's threads do: look whether the next request can be taken, skip it or run it, let go of what it read. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "pipeline/internal.h"
+
+bool pl_stopped(const struct pl_watch *w)
+{
+    if (atomic_load_explicit(w->stop, memory_order_relaxed)) return true;
+    return w->deadline_ns != INT64_MAX && pl_now() > w->deadline_ns;
+}
+
+static void wake(struct pl_stage *s)
+{
+    if (s->waiting) pthread_cond_signal(&s->wake);
+}
+
+void pl_wake_all(struct ax_pipeline *p)
+{
+    for (int i = 0; i < p->n_stages; i++) pthread_cond_broadcast(&p->stages[i].wake);
+    pthread_cond_broadcast(&p->can_push);
+    pthread_cond_broadcast(&p->can_pop);
+}
+
+/* -- failures -- */
+
+/* The first stage that has not passed a request yet. */
+static int stage_having(const struct ax_pipeline *p, const struct pl_ticket *t)
+{
+    for (int i = 0; i < p->n_stages; i++)
+        if (!t->passed[i]) return i;
+    return -1;
+}
+
+static void mark_failed(struct ax_pipeline *p, struct pl_ticket *t, int stage, enum ax_status s, const char *message)
+{
+    if (t->failed || t->stages_left == 0) return;
+    t->failed = true;
+    t->fail_stage = stage < 0 ? stage_having(p, t) : stage;
+    ax_fail(&t->err, s, "request %llu, stage '%s': %s", (unsigned long long)t->id,
+            t->fail_stage < 0 ? "-" : p->stages[t->fail_stage].name, message);
+    atomic_store(&t->stop, 1);
+}
+
+void pl_cancel_from(struct ax_pipeline *p, uint64_t id, const char *why)
+{
+    if (id < p->first) id = p->first;
+    for (; id <= p->last; id++) mark_failed(p, pl_ticket(p, id), -1, AX_CANCELLED, why);
+}
+
+void pl_fail_ticket(struct ax_pipeline *p, struct pl_ticket *t, int stage, enum ax_status s, const char *message)
+{
+    if (t->failed) return;
+    mark_failed(p, t, stage, s, message);
+    if (!t->failed) return;
+    if (p->opt.on_error == AX_ON_ERROR_CLOSE && s != AX_CANCELLED) {
+        char why[64];
+        snprintf(why, sizeof why, "cancelled, because request %llu failed", (unsigned long long)t->id);
+        p->closed = true;
+        pl_cancel_from(p, t->id + 1, why);
+    }
+    pl_wake_all(p);
+}
+
+/* -- taking the next request -- */
+
+enum look { LOOK_EXIT, LOOK_STARVED, LOOK_BLOCKED, LOOK_SKIP, LOOK_RUN };
+
+static bool passed_before(const struct pl_stage *s, const struct pl_ticket *t)
+{
+    for (int i = 0; i < s->n_before; i++)
+        if (!t->passed[s->before[i]]) return false;
+    return true;
+}
+
+static bool outputs_free(const struct pl_stage *s, uint64_t r)
+{
+    const struct ax_pipeline *p = s->pipeline;
+    for (int i = 0; i < s->worker.n_out; i++) {
+        const struct pl_wire *w = &p->wires[s->out[i]];
+        if (w->slots && w->refs[r % (uint64_t)w->slots]) return false;
+    }
+    return true;
+}
+
+static enum look look(struct pl_stage *s)
+{
+    struct ax_pipeline *p = s->pipeline;
+    uint64_t r = s->next;
+    if (r > p->last) return p->closed ? LOOK_EXIT : LOOK_STARVED;
+    while (s->ready <= p->last && passed_before(s, pl_ticket(p, s->ready))) s->ready++;
+    if (s->ready <= r) return LOOK_STARVED;
+    struct pl_ticket *t = pl_ticket(p, r);
+    if (!t->failed && t->deadline_ns != INT64_MAX && pl_now() > t->deadline_ns)
+        pl_fail_ticket(p, t, s->index, AX_TIMEOUT, "its time was up before the stage could start it");
+    if (t->failed) return LOOK_SKIP;
+    if (s->last && r - p->first >= (uint64_t)(p->opt.output_queue + s->replicas)) return LOOK_BLOCKED;
+    return outputs_free(s, r) ? LOOK_RUN : LOOK_BLOCKED;
+}
+
+static enum look wait_for_work(struct pl_stage *s)
+{
+    enum look what = look(s);
+    while (what == LOOK_STARVED || what == LOOK_BLOCKED) {
+        int64_t begin = pl_now();
+        s->waiting++;
+        pthread_cond_wait(&s->wake, &s->pipeline->lock);
+        s->waiting--;
+        *(what == LOOK_STARVED ? &s->starved_ns : &s->blocked_ns) += pl_now() - begin;
+        what = look(s);
+    }
+    return what;
+}
+
+static struct pl_ticket *take(struct pl_stage *s, enum look what)
+{
+    struct ax_pipeline *p = s->pipeline;
+    uint64_t r = s->next++;
+    int behind = (int)(s->ready - r - 1);
+    s->depth_sum += (uint64_t)behind;
+    s->depth_count++;
+    if (behind > s->max_depth) s->max_depth = behind;
+    if (r > p->entered) {
+        p->entered = r;
+        if (p->pushers) pthread_cond_signal(&p->can_push);
+    }
+    for (int i = 0; what == LOOK_RUN && i < s->worker.n_out; i++) {
+        struct pl_wire *w = &p->wires[s->out[i]];
+        if (!w->slots) continue;
+        w->owner[r % (uint64_t)w->slots] = r;
+        w->refs[r % (uint64_t)w->slots] = w->n_readers + 1;
+    }
+    wake(s); /* a replica may have the one after */
+    return pl_ticket(p, r);
+}
+
+/* -- letting go -- */
+
+static void drop_wire(struct ax_pipeline *p, struct pl_wire *w, uint64_t r)
+{
+    uint64_t slot = w->slots ? r % (uint64_t)w->slots : 0;
+    if (w->slots && w->owner[slot] == r && w->refs[slot] && --w->refs[slot] == 0) wake(&p->stages[w->from]);
+}
+
+static void drop_input(struct pl_lane *l, struct pl_ticket *t, int input)
+{
+    const struct ax_pipeline *p = l->stage->pipeline;
+    if (--t->refs[input] == 0 && p->opt.input_allocator.free) l->trash[l->n_trash++] = t->in[input].data;
+}
+
+static void drop_read(struct pl_lane *l, struct pl_ticket *t)
+{
+    struct pl_stage *s = l->stage;
+    for (int i = 0; i < s->worker.n_in; i++) {
+        bool again = false;
+        for (int k = 0; k < i; k++) again |= s->in[k] == s->in[i];
+        struct pl_wire *w = &s->pipeline->wires[s->in[i]];
+        if (again) continue;
+        if (w->from < 0)
+            drop_input(l, t, w->input);
+        else
+            drop_wire(s->pipeline, w, t->id);
+    }
+}
+
+/* Users' functions are called without the lock. */
+static void empty_trash(struct pl_lane *l, const struct ax_allocator *a)
+{
+    if (!l->n_trash) return;
+    pthread_mutex_unlock(&l->stage->pipeline->lock);
+    for (int i = 0; i < l->n_trash; i++) a->free(a->user, l->trash[i]);
+    l->n_trash = 0;
+    pthread_mutex_lock(&l->stage->pipeline->lock);
+}
+
+static void complete(struct pl_lane *l, struct pl_ticket *t)
+{
+    struct ax_pipeline *p = l->stage->pipeline;
+    for (int i = 0; t->failed && t->own_out && i < p->n_outputs; i++)
+        if (t->out[i].data) {
+            l->trash[l->n_trash++] = t->out[i].data;
+            t->out[i].data = NULL;
+        }
+    empty_trash(l, &p->opt.output_allocator);
+    t->done_ns = pl_now();
+    t->complete = true;
+    p->n_failed += t->failed;
+    p->n_succeeded += !t->failed;
+    if (!t->failed) pl_times_add(&p->latency, t->done_ns - t->pushed_ns);
+    if (++p->finished > p->max_finished) p->max_finished = p->finished;
+    if (t->id == p->first && p->poppers) pthread_cond_signal(&p->can_pop);
+}
+
+static void pass(struct pl_lane *l, struct pl_ticket *t, bool ran)
+{
+    struct pl_stage *s = l->stage;
+    struct ax_pipeline *p = s->pipeline;
+    t->passed[s->index] = 1;
+    drop_read(l, t);
+    for (int i = 0; ran && i < s->worker.n_out; i++) drop_wire(p, &p->wires[s->out[i]], t->id);
+    for (int i = 0; i < s->n_after; i++) wake(&p->stages[s->after[i]]);
+    empty_trash(l, &p->opt.input_allocator);
+    if (--t->stages_left == 0) complete(l, t);
+}
+
+/* -- running -- */
+
+static void bind_call(struct pl_lane *l, const struct pl_ticket *t)
+{
+    struct pl_stage *s = l->stage;
+    const struct ax_pipeline *p = s->pipeline;
+    for (int i = 0; i < s->worker.n_in; i++) {
+        const struct pl_wire *w = &p->wires[s->in[i]];
+        l->in[i] = w->from < 0 ? (struct pl_data){t->in[w->input].data, t->in[w->input].dtype, false}
+                               : (struct pl_data){w->data[t->id % (uint64_t)w->slots], w->dtype, w->bound};
+    }
+    for (int i = 0; i < s->worker.n_out; i++) {
+        const struct pl_wire *w = &p->wires[s->out[i]];
+        l->out[i] = (struct pl_output){0};
+        if (w->slots) l->out[i].wire = (struct pl_data){w->data[t->id % (uint64_t)w->slots], w->dtype, w->bound};
+        if (w->output >= 0) l->out[i].user = t->out[w->output];
+    }
+}
+
+/* Buffers for the outputs that leave here, where the request brought none. */
+static enum ax_status allocate_outputs(struct pl_lane *l, struct pl_ticket *t)
+{
+    struct pl_stage *s = l->stage;
+    const struct ax_pipeline *p = s->pipeline;
+    const struct ax_allocator *a = &p->opt.output_allocator;
+    for (int i = 0; t->own_out && i < s->worker.n_out; i++) {
+        int k = p->wires[s->out[i]].output;
+        if (k < 0) continue;
+        struct ax_buffer *b = &t->out[k];
+        b->bytes = pl_output_bytes(p, k, &b->dtype);
+        b->data = a->alloc(a->user, b->bytes);
+        if (!b->data)
+            return ax_fail(&l->err, AX_NO_MEMORY, "the allocator has no %lld bytes for output '%s'", (long long)b->bytes,
+                           p->wires[s->out[i]].tensor->name);
+        l->out[i].user = *b;
+    }
+    return AX_OK;
+}
+
+static enum ax_status run_one(struct pl_lane *l, struct pl_ticket *t, int64_t *took)
+{
+    struct pl_stage *s = l->stage;
+    int64_t begin = pl_now();
+    struct pl_call c = {t->id, l->replica, l->in, l->out, {&t->stop, t->deadline_ns}};
+    int64_t limit = s->timeout_ms > 0 && s->timeout_ms < INT64_MAX / 2000000 ? begin + s->timeout_ms * 1000000 : INT64_MAX;
+    if (limit < c.watch.deadline_ns) c.watch.deadline_ns = limit;
+    l->err.status = AX_OK;
+    l->err.message[0] = 0;
+    enum ax_status st = allocate_outputs(l, t);
+    if (!st) {
+        st = s->worker.type->run(s->worker.self, &c, &l->err);
+        if (st && !l->err.message[0]) ax_fail(&l->err, st, "%s", ax_status_text(st));
+    }
+    int64_t end = pl_now();
+    *took = end - begin;
+    if (end > limit)
+        st = ax_fail(&l->err, AX_TIMEOUT, "it took %.1f ms; %lld are allowed", (double)*took * 1e-6, (long long)s->timeout_ms);
+    else if (st && st != AX_NO_MEMORY && end > t->deadline_ns)
+        st = ax_fail(&l->err, AX_TIMEOUT, "the request's time was up after %.1f ms in the stage", (double)*took * 1e-6);
+    return st;
+}
+
+static void run_taken(struct pl_lane *l, struct pl_ticket *t)
+{
+    struct pl_stage *s = l->stage;
+    struct ax_pipeline *p = s->pipeline;
+    int64_t took;
+    bind_call(l, t);
+    pthread_mutex_unlock(&p->lock);
+    enum ax_status st = run_one(l, t, &took);
+    pthread_mutex_lock(&p->lock);
+    s->busy_ns += took;
+    if (st) {
+        s->failed++;
+        pl_fail_ticket(p, t, s->index, st, l->err.message);
+    } else {
+        pl_times_add(&s->run, took);
+    }
+    pass(l, t, true);
+}
+
+void *pl_lane_main(void *lane)
+{
+    struct pl_lane *l = lane;
+    struct pl_stage *s = l->stage;
+    pthread_mutex_lock(&s->pipeline->lock);
+    for (enum look what; (what = wait_for_work(s)) != LOOK_EXIT;) {
+        struct pl_ticket *t = take(s, what);
+        if (what == LOOK_RUN) {
+            run_taken(l, t);
+        } else {
+            s->skipped++;
+            pass(l, t, false);
+        }
+    }
+    pthread_mutex_unlock(&s->pipeline->lock);
+    return NULL;
+}

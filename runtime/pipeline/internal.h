@@ -1,0 +1,189 @@
+/* What the files of pipeline/ share.
+ *
+ * One lock for the state of a pipeline; stages take it between runs only. Every request has a ticket in a ring. A stage does
+ * requests in their order: the next one when the stages before it have passed it (run or skipped), when every buffer that it
+ * writes was let go by its readers, and, where it ends the pipeline, when results have room. The oldest request that is not
+ * done never waits for a younger one, so that something can always go on.
+ *
+ *     ticket r  -> wire w: slot r % w->slots, owned by r until all readers passed r */
+#ifndef AX_PIPELINE_INTERNAL_H
+#define AX_PIPELINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "api/internal.h"
+
+/* -- times (times.c) -- */
+
+enum { PL_SUB = 64, PL_BUCKETS = 58 * PL_SUB };
+struct pl_times {
+    uint64_t count;
+    int64_t sum, min, max;
+    uint32_t bucket[PL_BUCKETS];
+};
+int64_t pl_now(void);
+void pl_times_add(struct pl_times *t, int64_t ns);
+struct ax_times pl_times_sum(const struct pl_times *t);
+
+/* -- what does a stage's work -- */
+
+/* A tensor in a run. `bound`: data is the port's place; else row-major elements of dtype. */
+struct pl_data {
+    void *data; /* NULL: not there */
+    enum ax_dtype dtype;
+    bool bound;
+};
+struct pl_output {
+    struct pl_data wire; /* for the stages that read it */
+    struct ax_buffer user;
+};
+struct pl_watch { /* what a run may look at */
+    const atomic_int *stop;
+    int64_t deadline_ns; /* INT64_MAX: none */
+};
+struct pl_call {
+    uint64_t request;
+    int replica;
+    const struct pl_data *in;
+    const struct pl_output *out;
+    struct pl_watch watch;
+};
+bool pl_stopped(const struct pl_watch *w);
+
+/* A struct of functions, so that anything can be a stage: models (model_stage.c), functions (function_stage.c). */
+struct pl_worker_type {
+    enum ax_status (*start)(void *self, struct ax_error *err); /* after the wiring */
+    enum ax_status (*run)(void *self, const struct pl_call *call, struct ax_error *err);
+    void (*free)(void *self);
+    /* NULL, or: whether the port's memory can be elsewhere (its program); widening its halo. */
+    const struct ax_program *(*program)(void *self);
+    int (*widen)(void *self, int is_output, int port, const int halo[4]);
+    bool converts; /* inputs and outputs of other types than stored */
+};
+struct pl_worker {
+    const struct pl_worker_type *type;
+    void *self;
+    const struct ax_tensor *in, *out;
+    int n_in, n_out;
+};
+enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s, bool pin, struct pl_worker *out,
+                               struct ax_error *err);
+enum ax_status pl_function_worker(const struct ax_stage *s, struct pl_worker *out, struct ax_error *err);
+
+/* -- the pipeline -- */
+
+/* A tensor: made by one stage or pushed, read by some stages, perhaps given out. */
+struct pl_wire {
+    const struct ax_tensor *tensor; /* of its producer, else its first reader */
+    int from, from_port;            /* stage; -1: an input of the pipeline */
+    int input, output;              /* index among the pipeline's; -1 */
+    int *readers, n_readers;        /* stages, each once */
+    bool bound;
+    enum ax_dtype dtype; /* in the slots */
+    int64_t bytes;
+    int slots; /* 0: none is needed */
+    uint8_t **data;
+    uint64_t *owner;
+    int *refs;
+};
+
+struct pl_stage {
+    struct pl_worker worker;
+    struct ax_pipeline *pipeline;
+    char name[64];
+    int index, replicas, queue;
+    int64_t timeout_ms;
+    int *in, *out; /* wires by port */
+    int *before, n_before, *after, n_after;
+    bool last;      /* gives outputs, or nothing follows */
+    uint64_t next;  /* request to take */
+    uint64_t ready; /* requests below it have been passed by all stages before */
+    pthread_cond_t wake;
+    int waiting;
+    int started; /* threads */
+    struct pl_lane {
+        struct pl_stage *stage;
+        int replica;
+        pthread_t thread;
+        struct pl_data *in;
+        struct pl_output *out;
+        void **trash; /* buffers to give back without the lock */
+        int n_trash;
+        struct ax_error err;
+    } * lanes;
+    /* statistics */
+    struct pl_times run;
+    uint64_t failed, skipped, depth_sum, depth_count;
+    int64_t busy_ns, starved_ns, blocked_ns, copied_bytes;
+    int max_depth;
+};
+
+struct pl_ticket {
+    uint64_t id;
+    bool failed, complete;
+    int stages_left, fail_stage;
+    char *passed; /* by stage */
+    int *refs;    /* by input: stages that still read it */
+    struct ax_buffer *in, *out;
+    bool own_out; /* outputs come from the allocator */
+    void *user;
+    int64_t pushed_ns, done_ns, deadline_ns;
+    atomic_int stop;
+    struct ax_error err;
+};
+
+struct ax_pipeline {
+    struct ax_pipeline_options opt;
+    struct pl_stage *stages;
+    int n_stages;
+    struct pl_wire *wires;
+    int n_wires;
+    int *inputs, *outputs; /* wires */
+    int n_inputs, n_outputs;
+    int64_t memory_bytes;
+    pthread_mutex_t lock;
+    pthread_cond_t can_push, can_pop;
+    int pushers, poppers; /* that wait */
+    struct pl_ticket *tickets;
+    int n_tickets;
+    uint64_t last, first; /* pushed last; next to be popped */
+    uint64_t entered;     /* the youngest that a stage took */
+    bool closed;
+    uint64_t cancel_from; /* AX_ON_ERROR_CLOSE: this request's failure cancels the younger ones; 0: none yet */
+    int delivering;       /* the callback's thread exists */
+    pthread_t deliverer;
+    /* statistics */
+    struct pl_times latency;
+    uint64_t n_pushed, n_succeeded, n_failed;
+    int64_t since_ns;
+    int max_in_flight, max_waiting, finished, max_finished;
+};
+
+static inline struct pl_ticket *pl_ticket(struct ax_pipeline *p, uint64_t id)
+{
+    return &p->tickets[id % (uint64_t)p->n_tickets];
+}
+
+/* wire.c */
+enum ax_status pl_wire_up(struct ax_pipeline *p, struct ax_error *err);
+void pl_wires_free(struct ax_pipeline *p);
+
+/* flow.c */
+void *pl_lane_main(void *lane);
+/* With the lock held. */
+void pl_fail_ticket(struct ax_pipeline *p, struct pl_ticket *t, int stage, enum ax_status s, const char *message);
+void pl_cancel_from(struct ax_pipeline *p, uint64_t id, const char *why);
+void pl_wake_all(struct ax_pipeline *p);
+
+/* queue.c */
+void *pl_deliver_main(void *pipeline);
+int pl_waiting(const struct ax_pipeline *p);
+
+/* memory.c */
+void *pl_alloc_default(void *user, int64_t bytes);
+void pl_free_default(void *user, void *data);
+int64_t pl_output_bytes(const struct ax_pipeline *p, int output, enum ax_dtype *t);
+
+#endif

@@ -1,0 +1,149 @@
+/* Compiled models as stages: an executor for each replica, on leased cores. The program is shared with the model; operands and
+ * planes are the stage's own, since wiring may widen the halos of ports. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "pipeline/internal.h"
+
+/* Between two looks at the watch: about a millisecond. */
+enum { MACS_A_SLICE = 50000000 };
+
+struct model_stage {
+    struct ax_model *model;
+    struct ax_connection *connection;
+    struct ax_program program;
+    struct ax_arena mem;
+    int cores_each, replicas, n_cores, *cores;
+    bool pin;
+    struct ax_exec **lanes;
+    int *slices, n_slices; /* last step of each, exclusive */
+};
+
+static enum ax_status run_slices(const struct model_stage *m, struct ax_exec *e, const struct pl_call *c, struct ax_error *err)
+{
+    for (int i = 0, first = 0; i < m->n_slices; first = m->slices[i++]) {
+        if (pl_stopped(&c->watch)) return ax_fail(err, AX_CANCELLED, "stopped before step %d", first);
+        ax_exec_run(e, first, m->slices[i], NULL);
+    }
+    return AX_OK;
+}
+
+static enum ax_status give_output(struct ax_exec *e, int i, const struct pl_output *o, struct ax_error *err)
+{
+    if (o->wire.data && !o->wire.bound && ax_exec_get_output(e, i, o->wire.data, o->wire.dtype, NULL, err)) return err->status;
+    return o->user.data ? ax_exec_get_output(e, i, o->user.data, o->user.dtype, NULL, err) : AX_OK;
+}
+
+static enum ax_status run(void *self, const struct pl_call *c, struct ax_error *err)
+{
+    struct model_stage *m = self;
+    struct ax_exec *e = m->lanes[c->replica];
+    enum ax_status s = AX_OK;
+    for (int i = 0; i < m->program.n_outputs && !s; i++)
+        if (c->out[i].wire.bound) s = ax_exec_bind(e, 1, i, c->out[i].wire.data, err);
+    for (int i = 0; i < m->program.n_inputs && !s; i++)
+        s = c->in[i].bound ? ax_exec_bind(e, 0, i, c->in[i].data, err)
+                           : ax_exec_set_input(e, i, c->in[i].data, c->in[i].dtype, NULL, err);
+    if (!s) s = run_slices(m, e, c, err);
+    for (int i = 0; i < m->program.n_outputs && !s; i++) s = give_output(e, i, &c->out[i], err);
+    return s;
+}
+
+static void release(void *self)
+{
+    struct model_stage *m = self;
+    if (!m) return;
+    for (int i = 0; m->lanes && i < m->replicas; i++) ax_exec_free(m->lanes[i]);
+    if (m->n_cores) ax_connection_give_back(m->connection, m->cores, m->n_cores);
+    free(m->lanes);
+    free(m->cores);
+    free(m->slices);
+    ax_arena_free(&m->mem);
+    ax_model_free(m->model);
+    ax_connection_free(m->connection);
+    free(m);
+}
+
+static enum ax_status cut_slices(struct model_stage *m, struct ax_error *err)
+{
+    int64_t macs = 0;
+    m->slices = calloc((size_t)m->program.n_steps + 1, sizeof *m->slices);
+    if (!m->slices) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
+    for (int i = 0; i < m->program.n_steps; i++) {
+        macs += m->program.steps[i].macs;
+        if (macs < MACS_A_SLICE && i + 1 < m->program.n_steps) continue;
+        m->slices[m->n_slices++] = i + 1;
+        macs = 0;
+    }
+    return AX_OK;
+}
+
+static enum ax_status start(void *self, struct ax_error *err)
+{
+    struct model_stage *m = self;
+    m->lanes = calloc((size_t)m->replicas, sizeof *m->lanes);
+    if (!m->lanes) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
+    for (int i = 0; i < m->replicas; i++) {
+        struct ax_exec_options e = {.threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each};
+        if (ax_exec_new(&m->program, &e, &m->lanes[i], err)) return err->status;
+    }
+    return cut_slices(m, err);
+}
+
+static const struct ax_program *program(void *self)
+{
+    return &((struct model_stage *)self)->program;
+}
+
+static int widen(void *self, int is_output, int port, const int halo[4])
+{
+    return ax_port_widen(&((struct model_stage *)self)->program, is_output, port, halo);
+}
+
+static const struct pl_worker_type type = {start, run, release, program, widen, true};
+
+static void copy_operands(struct model_stage *m)
+{
+    struct ax_program *p = &m->program;
+    p->operands = ax_arena_copy(&m->mem, p->operands, sizeof *p->operands * (size_t)p->n_operands);
+    for (int i = 0; i < p->n_operands; i++) {
+        struct ax_operand *o = &p->operands[i];
+        if (o->n_planes) o->planes = ax_arena_copy(&m->mem, o->planes, sizeof *o->planes * (size_t)o->n_planes);
+    }
+}
+
+static enum ax_status take_cores(struct model_stage *m, struct ax_error *err)
+{
+    int want = m->replicas * m->cores_each;
+    m->cores = calloc((size_t)want, sizeof *m->cores);
+    if (!m->cores) return ax_fail(err, AX_NO_MEMORY, "no memory for %d cores", want);
+    if (ax_connection_take(m->connection, want, m->cores))
+        return ax_fail(err, AX_BUSY,
+                       "it needs %d cores (%d replica%s on %d each); the connection has %d of its %d left. Use fewer replicas "
+                       "or cores, or connect with more",
+                       want, m->replicas, m->replicas == 1 ? "" : "s", m->cores_each, ax_connection_free_cores(m->connection),
+                       ax_connection_cores(m->connection, NULL, 0));
+    m->n_cores = want;
+    return AX_OK;
+}
+
+enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s, bool pin, struct pl_worker *out,
+                               struct ax_error *err)
+{
+    if (!c) return ax_fail(err, AX_INVALID_ARGUMENT, "a stage that is a model needs a connection");
+    if (s->model->program->n_inputs < 1) return ax_fail(err, AX_UNSUPPORTED, "a model without inputs cannot be a stage");
+    struct model_stage *m = calloc(1, sizeof *m);
+    if (!m) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
+    m->model = s->model;
+    m->connection = c;
+    m->program = *s->model->program;
+    m->cores_each = s->cores;
+    m->replicas = s->replicas;
+    m->pin = pin;
+    ax_model_hold(m->model);
+    ax_connection_hold(c);
+    copy_operands(m);
+    *out = (struct pl_worker){&type, m, m->model->inputs, m->model->outputs, m->program.n_inputs, m->program.n_outputs};
+    return take_cores(m, err);
+}
