@@ -30,6 +30,10 @@ static const struct ax_option options[] = {
     {"list", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, list), NULL, NULL,
      "List the families of models whose pipelines are known, for axcompile --family.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, json), NULL, NULL, "Print JSON.", NULL},
+    {"csv", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, csv), NULL, NULL, "Print a line of CSV for each result.",
+     NULL},
+    {"save", 0, "DIR", AX_OPT_STRING, offsetof(struct ax_run_settings, save), NULL, NULL,
+     "Write the pictures with boxes, labels, keypoints and masks drawn into them.", NULL},
     {0},
 };
 static const struct ax_tool tool = {
@@ -40,7 +44,8 @@ static const struct ax_tool tool = {
     "INPUT is a picture (JPEG, PNG, BMP, WebP...) or a folder of pictures.\n\n"
     "Cores are leased while axrun runs; what another process holds is waited for. A picture that cannot be read is reported "
     "and the others go on; the exit code is then 1.",
-    "  axrun resnet18 cat.jpg\n  axrun resnet18 pictures/ --top_k 3 --json\n  axrun resnet18 cat.jpg --compare\n"
+    "  axrun resnet18 cat.jpg\n  axrun yolov8n pictures/ --save annotated\n  axrun resnet18 pictures/ --top_k 3 --json\n  "
+    "axrun resnet18 cat.jpg --compare\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
     options,
     0,
@@ -56,6 +61,9 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
         return ax_fail(err, AX_INVALID_ARGUMENT, "no input: give pictures, a folder of pictures, or --tensors IN.npz");
     if ((set->out || set->raw_outputs) && !set->tensors)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to --tensors", set->out ? "out" : "raw_outputs");
+    if (set->json && set->csv) return ax_fail(err, AX_INVALID_ARGUMENT, "--json and --csv: results have one form");
+    if (set->tensors && (set->save || set->csv))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to pictures", set->save ? "save" : "csv");
     if (set->tensors && !set->out && !set->compare)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--tensors needs --out OUT.npz, or --compare");
     if (set->compare && set->raw_outputs)

@@ -10,8 +10,8 @@
 struct ax_run_settings {
     int64_t cores, batch, top_k;
     double wait;
-    const char *tensors, *out, *pipe, *labels;
-    bool raw_outputs, json, compare, list;
+    const char *tensors, *out, *pipe, *labels, *save;
+    bool raw_outputs, json, csv, compare, list;
 };
 
 /* One of the two pipes that can run. */

@@ -4,7 +4,7 @@
 
 #include "media/postprocess.h"
 #include "tools/axrun_inputs.h"
-#include "tools/axrun_report.h"
+#include "tools/axrun_save.h"
 #include "tools/shared/outputs.h"
 
 /* A picture on its way. */
@@ -12,11 +12,13 @@ struct slot {
     const char *path;
     int width, height;
     struct ax_fit fit;
+    struct ax_image image; /* kept to be drawn into; else empty */
 };
 
 struct work {
     struct ax_run *run;
     struct ax_run_report report;
+    struct ax_saver saver;
     struct ax_post *post;
     struct ax_shape one; /* the input's shape for one picture */
     int batch;           /* pictures a request holds: the model's batch times --batch */
@@ -73,6 +75,8 @@ static void release(struct work *w)
         ax_outputs_free(&w->outputs[i]);
         free(w->tensors[i]);
     }
+    for (int i = 0; w->slots && i < w->batch; i++) ax_image_free(&w->slots[i].image);
+    ax_arena_free(&w->saver.mem);
     free(w->input);
     free(w->slots);
     free(w->buffers);
@@ -134,6 +138,7 @@ static enum ax_status report_slot(struct work *w, int slot, struct ax_error *err
     const struct slot *s = &w->slots[slot];
     enum ax_status st = AX_OK;
     for (int i = 0; i < w->run->n_pipes && !st; i++) st = answer(w, i, slot, &answers[i], err);
+    if (!st && w->saver.dir) st = ax_saver_add(&w->saver, s->path, &s->image, answers, w->run->n_pipes, err);
     if (!st) ax_report_answer(&w->report, s->path, s->width, s->height, answers, w->run->n_pipes);
     for (int i = 0; i < 2; i++) ax_result_free(&answers[i].result);
     return st;
@@ -145,6 +150,7 @@ static enum ax_status flush_batch(struct work *w, struct ax_error *err)
     if (!w->filled) return AX_OK;
     for (int i = 0; i < w->run->n_pipes && !s; i++) s = run_pipe(w, i, err);
     for (int i = 0; i < w->filled && !s; i++) s = report_slot(w, i, err);
+    for (int i = 0; i < w->filled; i++) ax_image_free(&w->slots[i].image);
     w->filled = 0;
     return s;
 }
@@ -159,7 +165,10 @@ static enum ax_status take_picture(struct work *w, const char *path, struct ax_e
     if (st) return st;
     *s = (struct slot){.path = path, .width = im.width, .height = im.height};
     st = ax_preprocess(&w->run->pipeline, &im, &w->one, w->input + w->filled * w->elements, &s->fit, err);
-    ax_image_free(&im);
+    if (!st && w->saver.dir)
+        s->image = im;
+    else
+        ax_image_free(&im);
     if (!st) w->filled++;
     return st;
 }
@@ -198,7 +207,7 @@ static void list_inputs(struct work *w, const char *const *inputs, int count, st
 
 enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err)
 {
-    struct work w = {.run = r};
+    struct work w = {.run = r, .saver = {.dir = r->set->save}};
     struct ax_inputs list = {0};
     struct ax_post_options opt = {(int)r->set->top_k, r->set->labels};
     enum ax_status s = check_input(r, err);

@@ -25,12 +25,30 @@ static const char *label_of(const struct ax_class *c, char buf[128])
 static void print_classes(const struct ax_result *r)
 {
     char label[128];
-    if (r->n_classes == 1)
+    if (r->mask)
+        printf("Share of the picture:\n");
+    else if (r->n_classes == 1)
         printf("Top prediction:\n");
     else
         printf("Top %d predictions:\n", r->n_classes);
     for (int i = 0; i < r->n_classes; i++)
         printf("%d. %s (%.4f)\n", i + 1, label_of(&r->classes[i], label), (double)r->classes[i].score);
+}
+
+/* In pixels of the picture; a mask of a large box has fewer. */
+static int64_t mask_area(const struct ax_object *o)
+{
+    int64_t n = (int64_t)o->mask->width * o->mask->height, set = 0;
+    for (int64_t i = 0; i < n; i++) set += o->mask->data[i] != 0;
+    double box = ((double)o->right - o->left) * ((double)o->bottom - o->top);
+    return llrint((double)set / (double)n * box);
+}
+
+static int visible_points(const struct ax_object *o)
+{
+    int n = 0;
+    for (int i = 0; i < o->n_points; i++) n += o->points[i].score >= o->least_visible;
+    return n;
 }
 
 static void print_objects(const struct ax_result *r)
@@ -39,8 +57,12 @@ static void print_objects(const struct ax_result *r)
     printf("%d object%s%s\n", r->n_objects, r->n_objects == 1 ? "" : "s", r->n_objects ? ":" : "");
     for (int i = 0; i < r->n_objects; i++) {
         const struct ax_object *o = &r->objects[i];
-        printf("%d. %s (%.4f) at %.1f, %.1f to %.1f, %.1f\n", i + 1, label_of(&o->is, label), (double)o->is.score,
+        printf("%d. %s (%.4f) at %.1f, %.1f to %.1f, %.1f", i + 1, label_of(&o->is, label), (double)o->is.score,
                (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
+        if (o->track) printf(", track %d", o->track);
+        if (o->mask) printf(", mask of %lld pixels", (long long)mask_area(o));
+        if (o->n_points) printf(", %d of %d keypoints", visible_points(o), o->n_points);
+        printf("\n");
     }
 }
 
@@ -63,7 +85,7 @@ static void print_tensors(const struct ax_run_answer *a)
 
 static void print_answer(const struct ax_run_report *r, const struct ax_run_answer *a)
 {
-    if (a->result.n_scores) print_classes(&a->result);
+    if (a->result.n_classes) print_classes(&a->result);
     if (a->result.objects) print_objects(&a->result);
     if (!r->described) print_tensors(a);
 }
@@ -123,6 +145,17 @@ static void json_classes(struct ax_json_writer *w, const struct ax_result *r)
     ax_jw_end(w);
 }
 
+/* x, y, score of each. */
+static void json_points(struct ax_json_writer *w, const struct ax_object *o)
+{
+    ax_jw_array(w, "keypoints");
+    for (int i = 0; i < o->n_points; i++) {
+        const float v[3] = {o->points[i].x, o->points[i].y, o->points[i].score};
+        ax_jw_floats(w, NULL, v, 3);
+    }
+    ax_jw_end(w);
+}
+
 static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
 {
     ax_jw_array(w, "objects");
@@ -133,6 +166,9 @@ static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
         ax_jw_line(w);
         json_class(w, &o->is);
         ax_jw_floats(w, "box", box, 4);
+        if (o->track) ax_jw_int(w, "track", o->track);
+        if (o->mask) ax_jw_int(w, "mask_area", mask_area(o));
+        if (o->n_points) json_points(w, o);
         ax_jw_end(w);
     }
     ax_jw_end(w);
@@ -141,7 +177,7 @@ static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
 static void json_answer(struct ax_json_writer *w, const struct ax_run_answer *a)
 {
     ax_jw_object(w, a->pipe);
-    if (a->result.n_scores) json_classes(w, &a->result);
+    if (a->result.n_classes) json_classes(w, &a->result);
     if (a->result.objects) json_objects(w, &a->result);
     ax_jw_end(w);
 }
@@ -153,10 +189,46 @@ static void json_sqnr(struct ax_json_writer *w, const struct ax_run_answer *a)
     ax_jw_end(w);
 }
 
+/* -- CSV -- */
+
+/* In quotes where a comma, a quote or a line end would be misread. */
+static void csv_text(const char *s)
+{
+    if (!strpbrk(s, ",\"\r\n")) {
+        fputs(s, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *s; s++) printf(*s == '"' ? "\"\"" : "%c", *s);
+    putchar('"');
+}
+
+static void csv_line(const char *input, const char *pipe, const struct ax_class *c)
+{
+    csv_text(input);
+    printf(",%s,%d,", pipe, c->index);
+    csv_text(c->label ? c->label : "");
+    printf(",%.6g", (double)c->score);
+}
+
+static void csv_answer(const char *input, const struct ax_run_answer *a)
+{
+    for (int i = 0; i < a->result.n_classes; i++) {
+        csv_line(input, a->pipe, &a->result.classes[i]);
+        printf(",,,,\n");
+    }
+    for (int i = 0; i < a->result.n_objects; i++) {
+        const struct ax_object *o = &a->result.objects[i];
+        csv_line(input, a->pipe, &o->is);
+        printf(",%.2f,%.2f,%.2f,%.2f\n", (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
+    }
+}
+
 /* -- the report -- */
 
 void ax_report_begin(struct ax_run_report *r)
 {
+    if (r->run->set->csv) printf("input,pipe,index,label,score,left,top,right,bottom\n");
     if (!r->run->set->json) return;
     r->json = ax_jw_new();
     ax_jw_object(r->json, NULL);
@@ -175,6 +247,10 @@ void ax_report_answer(struct ax_run_report *r, const char *input, int width, int
         for (int i = 0; i < n_answers; i++) json_answer(r->json, &answers[i]);
         if (n_answers == 2) json_sqnr(r->json, answers);
         ax_jw_end(r->json);
+        return;
+    }
+    if (r->run->set->csv) {
+        for (int i = 0; i < n_answers; i++) csv_answer(input, &answers[i]);
         return;
     }
     if (r->headed) printf("%s\n", input);
