@@ -14,6 +14,7 @@ enum { ARENAS_BYTES = 640 << 20 }; /* of activations of all samples together */
 struct walk {
     struct ax_graph *q;
     const struct ax_calibration *c;
+    double *const *mean;
     struct ax_program *p;
     struct ax_exec *e;
     uint8_t **arenas;
@@ -45,7 +46,7 @@ static enum ax_status correct(struct walk *w, const struct ax_step *step, struct
 {
     const struct ax_node *n = &w->q->nodes[step->node];
     int v = n->outputs[0];
-    const double *want = w->c->mean[v];
+    const double *want = w->mean[v];
     if (!want || ax_in(n, 2) == AX_NONE) return AX_OK;
     struct ax_arena tmp;
     struct ax_tapsum t;
@@ -84,10 +85,11 @@ static enum ax_status compare(struct walk *w, struct ax_measure *m, struct ax_er
     return AX_OK;
 }
 
-enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *c, const struct ax_samples *samples,
-                               const struct ax_quant_options *opt, int do_correct, struct ax_measure *m, struct ax_error *err)
+enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *c, double *const *mean,
+                               const struct ax_samples *samples, const struct ax_quant_options *opt, struct ax_measure *m,
+                               struct ax_error *err)
 {
-    struct walk w = {.q = q, .c = c};
+    struct walk w = {.q = q, .c = c, .mean = mean};
     struct ax_lower_options lo = {0};
     struct ax_exec_options eo = {.threads = opt->threads, .no_arena = 1};
     enum ax_status s = ax_lower(q, &lo, &w.p, NULL, err);
@@ -106,12 +108,11 @@ enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *
         }
     s = load(&w, samples, err);
     int at = 0;
-    for (int i = 0; i < w.p->n_steps && !s && do_correct; i++) {
+    for (int i = 0; i < w.p->n_steps && !s && opt->bias_correction; i++) {
         if (!is_weighted_step(&w.p->steps[i]) || w.p->steps[i].node < 0) continue;
         advance(&w, at, i);
         at = i;
         s = correct(&w, &w.p->steps[i], err);
-        if (opt->progress) opt->progress(opt->progress_ctx, 0.5 + 0.45 * (i + 1) / w.p->n_steps);
     }
     if (!s) {
         advance(&w, at, w.p->n_steps);

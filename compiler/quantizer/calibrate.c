@@ -5,7 +5,8 @@
 
 #include "quantizer/internal.h"
 
-enum { KEEP_BYTES = 256 << 20 }; /* of float outputs kept for the comparison */
+enum { KEEP_BYTES = 160 << 20 }; /* of float outputs kept for the comparison */
+static const int64_t TRIAL_MACS = 50000000000;
 
 struct run {
     const struct ax_graph *g;
@@ -26,7 +27,6 @@ static void observe_setup(struct run *r, const struct ax_quant_options *opt, str
 {
     const struct ax_graph *g = r->g;
     c->stats = AX_NEW(a, struct ax_stats, g->n_values);
-    c->mean = AX_NEW(a, double *, g->n_values);
     r->taps = AX_NEW(a, struct ax_tapsum, g->n_values);
     r->step_of = AX_NEW(a, int, g->n_values);
     for (int v = 0; v < g->n_values; v++) {
@@ -91,16 +91,28 @@ static enum ax_status one_sample(struct run *r, const struct ax_samples *samples
     return i < c->n_kept ? keep_outputs(r, c, i, err) : AX_OK;
 }
 
-static void finish_means(struct run *r, struct ax_arena *a, struct ax_calibration *c)
+static double **means_so_far(struct run *r, struct ax_arena *a)
 {
     const struct ax_graph *g = r->g;
+    double **mean = AX_NEW(a, double *, g->n_values);
     for (int v = 0; v < g->n_values; v++) {
         if (!r->taps[v].channels || r->step_of[v] < 0 || r->taps[v].count == 0) continue;
         const struct ax_node *n = &g->nodes[g->values[v].producer];
         const struct ax_shape *y = &g->values[v].shape;
-        c->mean[v] = AX_NEW(a, double, y->dim[y->rank - 1]);
-        ax_tapsum_mean(&r->taps[v], n, &g->values[n->inputs[1]], c->mean[v]);
+        mean[v] = AX_NEW(a, double, y->dim[y->rank - 1]);
+        ax_tapsum_mean(&r->taps[v], n, &g->values[n->inputs[1]], mean[v]);
     }
+    return mean;
+}
+
+/* How many samples the choice between settings is made on: enough to tell them apart, few enough to stay quick. */
+static int trial_count(const struct ax_graph *g, int samples)
+{
+    int64_t macs = 1;
+    for (int i = 0; i < g->n_nodes; i++) macs += ax_node_macs(g, &g->nodes[i]);
+    int64_t n = TRIAL_MACS / macs;
+    n = n < 4 ? 4 : n > 32 ? 32 : n;
+    return n < samples ? (int)n : samples;
 }
 
 enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan, const struct ax_samples *samples,
@@ -118,15 +130,17 @@ enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan
     int64_t bytes = 0;
     c->output_count = AX_NEW(a, int64_t, r.p->n_outputs);
     for (int o = 0; o < r.p->n_outputs; o++) bytes += 4 * (c->output_count[o] = ax_shape_count(&r.p->outputs[o].shape));
+    c->n_trial = trial_count(g, samples->count);
     c->n_kept = samples->count;
     if (bytes && (int64_t)c->n_kept > KEEP_BYTES / bytes) c->n_kept = (int)(KEEP_BYTES / bytes);
     if (c->n_kept < 1) c->n_kept = 1;
     c->outputs = AX_NEW(a, float *, (size_t)c->n_kept * (size_t)r.p->n_outputs + 1);
     for (int i = 0; i < samples->count && !s; i++) {
         s = one_sample(&r, samples, i, c, err);
+        if (i + 1 == c->n_trial) c->trial_mean = means_so_far(&r, a);
         if (opt->progress) opt->progress(opt->progress_ctx, 0.5 * (i + 1) / samples->count);
     }
-    if (!s) finish_means(&r, a, c);
+    if (!s) c->mean = means_so_far(&r, a);
 done:
     ax_exec_free(r.e);
     ax_program_free(r.p);

@@ -55,6 +55,8 @@ void ax_tapsum_mean(const struct ax_tapsum *t, const struct ax_node *n, const st
 struct ax_calibration {
     struct ax_stats *stats;    /* by value of g; channels 0 where not observed */
     double **mean;             /* by value: float mean of a weighted node's output before bias and activation; NULL */
+    double **trial_mean;       /* the same over the first n_trial samples */
+    int n_trial;
     float **outputs;           /* [sample * n_outputs + output]: the float model's outputs, for the first n_kept samples */
     int64_t *output_count;     /* elements by output */
     int n_kept;
@@ -78,8 +80,10 @@ enum ax_status ax_materialize(const struct ax_graph *g, const struct ax_plan *pl
 /* -- bias.c: runs the int8 program over the samples, layer by layer, correcting biases on the way, and leaves the outputs -- */
 
 struct ax_measure;
-enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *c, const struct ax_samples *samples,
-                               const struct ax_quant_options *opt, int correct, struct ax_measure *m, struct ax_error *err);
+/* mean: by value, over the very samples given here. */
+enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *c, double *const *mean,
+                               const struct ax_samples *samples, const struct ax_quant_options *opt, struct ax_measure *m,
+                               struct ax_error *err);
 
 /* -- measure.c -- */
 

@@ -41,44 +41,61 @@ static enum ax_status make_plan(struct job *j)
     return s;
 }
 
-/* One setting: scales, weights, biases, and what came of it. */
-static enum ax_status attempt(struct job *j, double alpha, struct ax_graph **q, struct ax_measure *m)
+/* -- whole-model settings, chosen by measurement -- */
+
+struct setting {
+    int channel_scales, bias_correction;
+    double alpha;
+};
+
+/* No recipe is best everywhere: scales by channel win where a few channels rule a tensor's range and cost where the weights
+ * that absorb them are then rounded coarsely; bias correction wins nearly everywhere. */
+static const struct setting settings[] = {
+    {1, 1, 0.5}, {1, 1, 0.25}, {1, 1, 0}, {0, 1, 0}, {1, 0, 0.5}, {0, 0, 0},
+};
+enum { N_SETTINGS = sizeof settings / sizeof *settings };
+
+/* One setting: scales, weights, biases, and what came of it on the given samples. */
+static enum ax_status attempt(struct job *j, const struct setting *set, const struct ax_samples *samples, double *const *mean,
+                              struct ax_graph **q, struct ax_measure *m)
 {
     struct ax_quant *quant = AX_NEW(&j->mem, struct ax_quant, j->work->n_values);
-    enum ax_status s = ax_scales_choose(j->work, &j->plan, &j->cal, j->opt, alpha, &j->mem, quant, j->err);
-    if (!s) s = ax_materialize(j->work, &j->plan, quant, j->opt, q, j->err);
-    if (s) return s;
+    struct ax_quant_options opt = *j->opt;
+    opt.channel_scales = set->channel_scales;
+    opt.bias_correction = set->bias_correction;
+    *q = NULL;
+    enum ax_status s = ax_scales_choose(j->work, &j->plan, &j->cal, &opt, set->alpha, &j->mem, quant, j->err);
+    if (!s) s = ax_materialize(j->work, &j->plan, quant, &opt, q, j->err);
     ax_measure_init(m, &j->mem, j->work->n_outputs);
-    return ax_bias_correct(*q, &j->cal, j->samples, j->opt, j->opt->bias_correction, m, j->err);
+    if (!s) s = ax_bias_correct(*q, &j->cal, mean, samples, &opt, m, j->err);
+    if (!s) return AX_OK;
+    ax_graph_free(*q);
+    *q = NULL;
+    return s;
 }
 
-/* Candidates for alpha; with one scale a tensor only the first. */
-static const double alphas[] = {0.5, 0.25, 0.75};
-
-static enum ax_status choose(struct job *j, struct ax_graph **best, struct ax_measure *measure, double *alpha)
+static int allowed(const struct ax_quant_options *opt, const struct setting *set)
 {
-    int n = j->opt->channel_scales ? 1 : 1;
+    return (opt->channel_scales || !set->channel_scales) && (opt->bias_correction || !set->bias_correction);
+}
+
+/* Tries each allowed setting on a few samples, then makes the best one with all of them. */
+static enum ax_status choose(struct job *j, struct ax_graph **best, struct ax_measure *measure, struct setting *chosen)
+{
+    struct ax_samples few = {j->cal.n_trial, j->samples->ctx, j->samples->get};
     double top = -1e9;
-    *best = NULL;
-    for (int i = 0; i < n; i++) {
-        struct ax_graph *q = NULL;
+    for (int i = 0; i < N_SETTINGS; i++) {
+        struct ax_graph *q;
         struct ax_measure m;
-        enum ax_status s = attempt(j, alphas[i], &q, &m);
-        if (s) {
-            ax_graph_free(q);
-            ax_graph_free(*best);
-            *best = NULL;
-            return s;
-        }
+        if (!allowed(j->opt, &settings[i])) continue;
+        enum ax_status s = attempt(j, &settings[i], &few, j->cal.trial_mean, &q, &m);
+        if (s) return s;
+        ax_graph_free(q);
         double db = ax_measure_sqnr(&m);
-        if (*best && db <= top) {
-            ax_graph_free(q);
-            continue;
-        }
-        ax_graph_free(*best);
-        *best = q, *measure = m, *alpha = alphas[i], top = db;
+        if (db > top) top = db, *chosen = settings[i];
+        if (j->opt->progress) j->opt->progress(j->opt->progress_ctx, 0.5 + 0.3 * (i + 1) / N_SETTINGS);
     }
-    return AX_OK;
+    return attempt(j, chosen, j->samples, j->cal.mean, best, measure);
 }
 
 static void report_outputs(struct job *j, const struct ax_measure *m, struct ax_graph *q, struct ax_quant_report *r)
@@ -112,13 +129,17 @@ enum ax_status ax_quantize(const struct ax_graph *g, const struct ax_samples *sa
 {
     struct job j = {.g = g, .samples = samples, .opt = opt, .err = err};
     struct ax_measure m = {0};
+    struct setting chosen = {0};
     *out = NULL;
     *r = (struct ax_quant_report){0};
     ax_arena_init(&j.mem);
     enum ax_status s = make_plan(&j);
     if (!s) s = ax_calibrate(j.work, &j.plan, samples, opt, &j.mem, &j.cal, err);
-    if (!s) s = choose(&j, out, &m, &r->alpha);
+    if (!s) s = choose(&j, out, &m, &chosen);
     if (!s) {
+        r->channel_scales = chosen.channel_scales;
+        r->bias_correction = chosen.bias_correction;
+        r->alpha = chosen.alpha;
         report_outputs(&j, &m, *out, r);
         s = ax_measure_layers(j.work, *out, samples, opt, &(*out)->arena, r, err);
     }

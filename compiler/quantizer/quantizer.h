@@ -22,8 +22,8 @@ struct ax_samples {
 struct ax_quant_options {
     enum ax_range range;
     double percentile;           /* of PERCENTILE, 99.99 */
-    int channel_scales;          /* 1: a vector of scales where every reader can absorb it */
-    int bias_correction;
+    int channel_scales;          /* 1: a vector of scales may be used where every reader can absorb it */
+    int bias_correction;         /* 1: may be used */
     const char *const *float_nodes; /* node names, or operator names, that stay in float32 */
     int n_float_nodes;
     int output_int8;             /* classical int8 outputs instead of float32 */
@@ -52,7 +52,8 @@ struct ax_quant_report {
     struct ax_layer_error *layers; /* worst first */
     int n_layers;
     int int8_nodes, float_nodes;
-    double alpha;   /* how far channel scales follow their ranges, as chosen */
+    int channel_scales, bias_correction; /* as chosen by measurement among what the options allow */
+    double alpha;                        /* how far channel scales follow their ranges */
     char *warnings; /* lines; "" if none */
 };
 

@@ -97,6 +97,12 @@ char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool 
     if (j->calib)
         fprintf(f, "%-10s %lld samples of %s, seed %lld, ranges by %s\n", "Calibrated", (long long)m->calibration.count,
                 m->calibration.source, (long long)m->calibration.seed, m->calibration.range);
+    if (j->measured)
+        fprintf(f, "%-10s %s, bias correction %s: best on the first samples\n", "Chosen",
+                !j->report.channel_scales ? "one scale a tensor"
+                : j->report.alpha > 0     ? ax_arena_printf(&j->mem, "scales by channel (alpha %.2f)", j->report.alpha)
+                                          : "scales by channel before depthwise layers",
+                j->report.bias_correction ? "on" : "off");
     if (j->measured) errors(f, &j->report);
     if (operations) table(f, &j->mem, m);
     fclose(f);
