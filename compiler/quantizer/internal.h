@@ -6,6 +6,13 @@
 #include "lower/lower.h"
 #include "quantizer/quantizer.h"
 
+/* Compiled for the processor at hand as well, chosen at load; the sums keep their order, so the bits are the same. */
+#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#define AX_WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define AX_WIDE
+#endif
+
 /* -- plan.c: which nodes run in int8 -- */
 
 struct ax_plan {

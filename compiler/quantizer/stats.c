@@ -23,7 +23,7 @@ static void grow(struct ax_stats *s, float need)
     }
 }
 
-static void count(struct ax_stats *s, const float *x, int64_t n)
+AX_WIDE static void count(struct ax_stats *s, const float *x, int64_t n)
 {
     float scale = (AX_STAT_BINS / 2) / s->limit;
     for (int64_t i = 0; i < n; i++) {
@@ -33,7 +33,7 @@ static void count(struct ax_stats *s, const float *x, int64_t n)
     }
 }
 
-void ax_stats_add(struct ax_stats *s, const float *x, int64_t n)
+AX_WIDE void ax_stats_add(struct ax_stats *s, const float *x, int64_t n)
 {
     int c = s->channels;
     float *restrict lo = s->lo, *restrict hi = s->hi;

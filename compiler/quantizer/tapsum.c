@@ -36,12 +36,12 @@ void ax_tapsum_init(struct ax_tapsum *t, struct ax_arena *a, const struct ax_gra
 }
 
 /* Adds a row of one pixel's channels. */
-static void add_f32(double *restrict sum, const float *restrict x, int c, double sign)
+static inline void add_f32(double *restrict sum, const float *restrict x, int c, double sign)
 {
     for (int i = 0; i < c; i++) sum[i] += sign * (double)x[i];
 }
 
-static void add_s8(int32_t *restrict sum, const int8_t *restrict x, int c, int32_t sign)
+static inline void add_s8(int32_t *restrict sum, const int8_t *restrict x, int c, int32_t sign)
 {
     for (int i = 0; i < c; i++) sum[i] += sign * x[i];
 }
@@ -58,7 +58,7 @@ static int64_t columns(const struct geometry *g, int kx, int64_t w, int64_t *fir
 }
 
 /* For each kx the sum over its columns of a row: class sums by residue modulo the stride, minus what lies outside. */
-static void row_f32(const struct geometry *g, const float *row, int64_t w, int c, double *class_sum, double *out)
+AX_WIDE static void row_f32(const struct geometry *g, const float *row, int64_t w, int c, double *class_sum, double *out)
 {
     memset(class_sum, 0, sizeof(double) * (size_t)(g->sw * c));
     for (int64_t x = 0; x < w; x++) add_f32(class_sum + (x % g->sw) * c, row + x * c, c, 1);
@@ -75,7 +75,7 @@ static void row_f32(const struct geometry *g, const float *row, int64_t w, int c
 }
 
 /* The same for one plane of int8; zero points are taken off by the number of columns. */
-static void row_s8(const struct geometry *g, const int8_t *row, int64_t stride, int64_t w, int c, const struct ax_quant *q,
+AX_WIDE static void row_s8(const struct geometry *g, const int8_t *row, int64_t stride, int64_t w, int c, const struct ax_quant *q,
                    int c0, int32_t *class_sum, double *out, int channels)
 {
     int32_t s[AX_PLANE_CHANNELS * 4];

@@ -87,13 +87,6 @@ static const struct ax_tool tool = {
     .max_args = 1,
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* -- input shapes -- */
 
 static enum ax_status parse_shape(struct ax_compile_job *j, const char *text, struct ax_input_shape *out, struct ax_error *err)
@@ -264,6 +257,7 @@ int main(int argc, char **argv)
     int code = ax_options_begin(&tool, argc, argv, &set, &args);
     if (code >= 0) return code;
     struct ax_compile_job j = {.path = args.arg[0], .set = &set};
+    clock_gettime(CLOCK_MONOTONIC, &j.begin);
     static const char *const pictures[] = {"resize", "color", "scale", "mean", "std"};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         j.preprocessing_given |= ax_option_given(&tool, &args, pictures[i]);
@@ -271,10 +265,8 @@ int main(int argc, char **argv)
     ax_arena_init(&j.mem);
     j.name = set.name ? set.name : ax_path_stem(&j.mem, j.path);
     j.dir = set.output ? set.output : ax_arena_printf(&j.mem, "build/%s/%s/1", j.name, j.name);
-    double begin = now();
     int unchanged = 0;
     enum ax_status s = compile(&j, &unchanged, &err);
-    j.seconds = now() - begin;
     if (!s) say_result(&j, unchanged);
     if (j.calib && !unchanged && *ax_calib_warnings(j.calib))
         fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));

@@ -13,7 +13,7 @@
 #include "tools/file_list.h"
 
 enum kind { RANDOM, ARRAYS, TENSORS, PICTURES };
-enum { FEW = 16, RANDOM_COUNT = 16 };
+enum { FEW = 16, RANDOM_COUNT = 16, CACHE_BYTES = 320 << 20 };
 
 struct input {
     const char *name;
@@ -38,6 +38,8 @@ struct ax_calib {
     uint64_t seed;
     const struct ax_descriptor *pipeline;
     struct ax_hash128 hash;
+    float **cache;                 /* PICTURES: what decoding gave, by sample; kept as long as there is room */
+    int64_t cached_bytes;
     float low, high;               /* seen */
     float expect_low, expect_high; /* 0, 0: unknown */
 };
@@ -103,13 +105,29 @@ static enum ax_status tensor_fill(struct ax_calib *c, const char *path, int inpu
     return s;
 }
 
-static enum ax_status picture_fill(struct ax_calib *c, const char *path, float *dst, struct ax_error *err)
+static enum ax_status decode(struct ax_calib *c, const char *path, float *dst, struct ax_error *err)
 {
     struct ax_image im;
     enum ax_status s = ax_image_load(path, &im, err);
     if (s) return s;
     s = ax_preprocess(c->pipeline, &im, &c->inputs[0].shape, dst, NULL, err);
     ax_image_free(&im);
+    return s;
+}
+
+/* The quantizer asks for a sample several times; decoding it once is enough. */
+static enum ax_status picture_fill(struct ax_calib *c, int at, float *dst, struct ax_error *err)
+{
+    size_t bytes = sizeof(float) * (size_t)c->inputs[0].count;
+    if (c->cache[at]) {
+        memcpy(dst, c->cache[at], bytes);
+        return AX_OK;
+    }
+    enum ax_status s = decode(c, c->files[at], dst, err);
+    if (!s && c->cached_bytes + (int64_t)bytes <= CACHE_BYTES && (c->cache[at] = malloc(bytes))) {
+        memcpy(c->cache[at], dst, bytes);
+        c->cached_bytes += (int64_t)bytes;
+    }
     return s;
 }
 
@@ -290,6 +308,7 @@ static enum ax_status bind_files(struct ax_calib *c, struct ax_error *err)
         return ax_fail(err, AX_INVALID_ARGUMENT, "calibration: %d input tensors are no multiple of the model's %d inputs",
                        c->n_files, c->n_inputs);
     c->available = c->n_files / per;
+    c->cache = AX_NEW(&c->mem, float *, c->n_files + 1);
     return AX_OK;
 }
 
@@ -318,6 +337,7 @@ enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const
 void ax_calib_close(struct ax_calib *c)
 {
     if (!c) return;
+    for (int i = 0; c->cache && i < c->n_files; i++) free(c->cache[i]);
     ax_arrays_free(&c->arrays);
     ax_arena_free(&c->mem);
     free(c);
@@ -348,7 +368,7 @@ static enum ax_status get(void *ctx, int sample, int input, float *dst, struct a
     else if (c->kind == TENSORS)
         s = tensor_fill(c, c->files[at * c->n_inputs + input], input, dst, err);
     else
-        s = picture_fill(c, c->files[at], dst, err);
+        s = picture_fill(c, at, dst, err);
     for (int64_t i = 0; i < in->count && !s; i++)
         if (!isfinite(dst[i]))
             s = ax_fail(err, AX_FORMAT, "calibration sample %d of input '%s' holds %g at element %lld; expected finite numbers",

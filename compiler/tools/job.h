@@ -2,6 +2,8 @@
 #ifndef AX_TOOLS_JOB_H
 #define AX_TOOLS_JOB_H
 
+#include <time.h>
+
 #include "base/options.h"
 #include "files/manifest.h"
 #include "files/modeljson.h"
@@ -49,7 +51,7 @@ struct ax_compile_job {
     struct ax_quant_report report;
     bool measured; /* report is filled */
     char key[AX_HASH_TEXT], source_hash[AX_HASH_TEXT];
-    double seconds;
+    struct timespec begin;
 };
 
 /* descriptor.c: the pipeline descriptor, from --pipeline, from --family, from the artifact's own (perhaps edited) model.json,

@@ -80,6 +80,13 @@ static void errors(FILE *f, const struct ax_quant_report *r)
         fprintf(f, "%-10s %6.1f dB  %s\n", i ? "" : "Worst", r->layers[i].sqnr_db, r->layers[i].value);
 }
 
+static double seconds_since(const struct timespec *t)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - t->tv_sec) + 1e-9 * (double)(now.tv_nsec - t->tv_nsec);
+}
+
 char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool operations)
 {
     char *text = NULL, *out, params[AX_BYTES_TEXT];
@@ -88,7 +95,7 @@ char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool 
     FILE *f = open_memstream(&text, &bytes);
     if (!f) return ax_arena_str(&j->mem, "");
     for (int i = 0; i < m->n_operations; i++) *(strcmp(m->operations[i].precision, "int8") ? &other : &int8) += 1;
-    fprintf(f, "%-10s %s -> %s in %.1f s\n", "Compiled", j->path, j->dir, j->seconds);
+    fprintf(f, "%-10s %s -> %s in %.1f s\n", "Compiled", j->path, j->dir, seconds_since(&j->begin));
     ports(f, "Inputs", m->inputs, m->n_inputs);
     ports(f, "Outputs", m->outputs, m->n_outputs);
     fprintf(f, "%-10s %d in int8, %d in float; %lld parameters (%s), %.3f GMAC\n", "Operations", int8, other, (long long)m->parameters,
