@@ -156,67 +156,63 @@ VF_INLINE void epi_tile_form(const struct epi *e, const struct epi_tile *t, enum
 #if VF_WIDTH == 8
 /* Two rows of 16 linear outputs at a time. HI is applied to floats, with its operands in the order that keeps a NaN, which
  * becomes INT32_MIN; LO to the packed bytes. The result is that of the plain form. */
-struct epi_pair {
-    vi bias[2];
-    vf mul[2], add[2], hi[2], res[2];
-    __m256i lo; /* 16 bytes, twice */
-};
-
 VF_INLINE __m256i epi_pack(__m256i row0_low, __m256i row0_high, __m256i row1_low, __m256i row1_high)
 {
     __m256i p = _mm256_packs_epi16(_mm256_packs_epi32(row0_low, row0_high), _mm256_packs_epi32(row1_low, row1_high));
     return _mm256_permutevar8x32_epi32(p, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-VF_INLINE struct epi_pair epi_pair(const struct epi *e, int with, int64_t n)
+VF_INLINE vi epi_linear(vi acc, vf mul, vf add, vf hi)
 {
-    struct epi_pair q;
-    vi lo[2];
-    for (int j = 0; j < 2; j++) {
-        struct epi_lane l = epi_lane(e, with ? EPI_LINEAR_RES : EPI_LINEAR, 0, n + j * 8);
-        q.bias[j] = l.bias, q.mul[j] = l.mul, q.add[j] = l.add, q.hi[j] = l.hi;
-        q.res[j] = with ? l.res : vf_zero();
-        lo[j] = vi_round(l.lo);
-    }
-    q.lo = epi_pack(lo[0], lo[1], lo[0], lo[1]);
-    return q;
+    return vi_round(vf_min(hi, vf_fma(vf_from_vi(acc), mul, add)));
 }
 
-VF_INLINE vi epi_pair_half(const struct epi_pair *q, int with, int biased, const int32_t *acc, const int8_t *res, int j)
+VF_INLINE vi epi_linear_res(vi acc, vf mul, vf add, vf hi, const int8_t *res, vf factor)
 {
-    vi a = vi_load(acc + j * 8);
-    if (!biased) a = vi_add(a, q->bias[j]);
-    vf v = vf_fma(vf_from_vi(a), q->mul[j], q->add[j]);
-    if (with) v = vf_fma(vf_from_vi(vi_load_s8(res + j * 8)), q->res[j], v);
-    return vi_round(vf_min(q->hi[j], v));
+    return vi_round(vf_min(hi, vf_fma(vf_from_vi(vi_load_s8(res)), factor, vf_fma(vf_from_vi(acc), mul, add))));
 }
 
-VF_INLINE void epi_tile_linear(const struct epi *e, const struct epi_tile *t, int with, int biased)
+/* Every constant is a variable of its own: compilers copy structs of vectors in pieces, which stalls. */
+VF_INLINE void epi_tile_linear(const struct epi *e, const struct epi_tile *t, int with)
 {
-    struct epi_pair q = epi_pair(e, with, t->n);
-    for (int i = 0; i < t->rows; i += 2) {
-        int k = i + 1 < t->rows ? i + 1 : i;
-        const int32_t *a = t->acc + (int64_t)i * t->lda, *b = t->acc + (int64_t)k * t->lda;
-        const int8_t *ra = with ? (const int8_t *)t->res + t->res_at[i] : NULL;
-        const int8_t *rb = with ? (const int8_t *)t->res + t->res_at[k] : NULL;
-        __m256i p = epi_pack(epi_pair_half(&q, with, biased, a, ra, 0), epi_pair_half(&q, with, biased, a, ra, 1),
-                             epi_pair_half(&q, with, biased, b, rb, 0), epi_pair_half(&q, with, biased, b, rb, 1));
-        p = _mm256_max_epi8(p, q.lo);
-        _mm_storeu_si128((__m128i *)(t->dst + t->dst_at[i]), _mm256_castsi256_si128(p));
-        _mm_storeu_si128((__m128i *)(t->dst + t->dst_at[k]),
-                         k == i ? _mm256_castsi256_si128(p) : _mm256_extracti128_si256(p, 1));
+    const int64_t n = t->n, lda = t->lda, *dst_at = t->dst_at, *res_at = t->res_at;
+    const vi no_bias = vi_set1(0), bias0 = e->bias_done ? no_bias : vi_load(e->rows + n);
+    const vi bias1 = e->bias_done ? no_bias : vi_load(e->rows + n + 8);
+    const vf mul0 = vf_load(epi_row(e, AX_EPI_MUL, n)), mul1 = vf_load(epi_row(e, AX_EPI_MUL, n + 8));
+    const vf add0 = vf_load(epi_row(e, AX_EPI_ADD, n)), add1 = vf_load(epi_row(e, AX_EPI_ADD, n + 8));
+    const vf hi0 = vf_load(epi_row(e, AX_EPI_HI, n)), hi1 = vf_load(epi_row(e, AX_EPI_HI, n + 8));
+    const vf res0 = vf_load(epi_row(e, AX_EPI_RES, n)), res1 = vf_load(epi_row(e, AX_EPI_RES, n + 8));
+    const vi lo0 = vi_round(vf_load(epi_row(e, AX_EPI_LO, n))), lo1 = vi_round(vf_load(epi_row(e, AX_EPI_LO, n + 8)));
+    const __m256i lo = epi_pack(lo0, lo1, lo0, lo1);
+    uint8_t *dst = t->dst;
+    const int8_t *res = (const int8_t *)t->res;
+    const int32_t *acc = t->acc;
+    for (int i = 0, rows = t->rows; i < rows; i += 2) {
+        int k = i + 1 < rows ? i + 1 : i;
+        const int32_t *a = acc + i * lda, *b = acc + k * lda;
+        vi a0 = vi_add(vi_load(a), bias0), a1 = vi_add(vi_load(a + 8), bias1);
+        vi b0 = vi_add(vi_load(b), bias0), b1 = vi_add(vi_load(b + 8), bias1);
+        if (with) {
+            const int8_t *ra = res + res_at[i], *rb = res + res_at[k];
+            a0 = epi_linear_res(a0, mul0, add0, hi0, ra, res0), a1 = epi_linear_res(a1, mul1, add1, hi1, ra + 8, res1);
+            b0 = epi_linear_res(b0, mul0, add0, hi0, rb, res0), b1 = epi_linear_res(b1, mul1, add1, hi1, rb + 8, res1);
+        } else {
+            a0 = epi_linear(a0, mul0, add0, hi0), a1 = epi_linear(a1, mul1, add1, hi1);
+            b0 = epi_linear(b0, mul0, add0, hi0), b1 = epi_linear(b1, mul1, add1, hi1);
+        }
+        __m256i p = _mm256_max_epi8(epi_pack(a0, a1, b0, b1), lo);
+        _mm_storeu_si128((__m128i *)(dst + dst_at[k]), _mm256_extracti128_si256(p, 1));
+        _mm_storeu_si128((__m128i *)(dst + dst_at[i]), _mm256_castsi256_si128(p));
     }
 }
 
 VF_INLINE int epi_tile_fast(const struct epi *e, const struct epi_tile *t)
 {
     if (t->count != S8_BLOCK || e->form > EPI_LINEAR_RES) return 0;
-    if (e->form == EPI_LINEAR && e->bias_done)
-        epi_tile_linear(e, t, 0, 1);
-    else if (e->form == EPI_LINEAR)
-        epi_tile_linear(e, t, 0, 0);
+    if (e->form == EPI_LINEAR)
+        epi_tile_linear(e, t, 0);
     else
-        epi_tile_linear(e, t, 1, 0);
+        epi_tile_linear(e, t, 1);
     return 1;
 }
 #else
@@ -237,6 +233,7 @@ VF_INLINE int epi_tile_fast(const struct epi *e, const struct epi_tile *t)
 /* The choice of form and function stands outside of the loops. */
 static __attribute__((unused)) void epi_tile_run(const struct epi *e, const struct epi_tile *t)
 {
+    if (epi_tile_fast(e, t)) return;
     if (e->form == EPI_LINEAR)
         epi_tile_form(e, t, EPI_LINEAR, 0);
     else if (e->form == EPI_LINEAR_RES)
