@@ -68,7 +68,7 @@ struct pl_worker {
     const struct ax_tensor *in, *out;
     int n_in, n_out;
 };
-enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s, bool pin, struct pl_worker *out,
+enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s, struct ax_pipeline *p, struct pl_worker *out,
                                struct ax_error *err);
 enum ax_status pl_function_worker(const struct ax_stage *s, struct pl_worker *out, struct ax_error *err);
 
@@ -143,6 +143,7 @@ struct ax_pipeline {
     int *inputs, *outputs; /* wires */
     int n_inputs, n_outputs;
     int64_t memory_bytes;
+    int shared_cores; /* handed out a second time */
     pthread_mutex_t lock;
     pthread_cond_t can_push, can_pop;
     int pushers, poppers; /* that wait */

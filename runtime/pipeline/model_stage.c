@@ -113,22 +113,32 @@ static void copy_operands(struct model_stage *m)
     }
 }
 
-static enum ax_status take_cores(struct model_stage *m, struct ax_error *err)
+static enum ax_status too_few_cores(const struct model_stage *m, int want, struct ax_error *err)
 {
-    int want = m->replicas * m->cores_each;
+    return ax_fail(err, AX_BUSY,
+                   "it needs %d cores (%d replica%s on %d each); the connection has %d of its %d left. Use fewer replicas or "
+                   "cores, connect with more, or let stages share cores",
+                   want, m->replicas, m->replicas == 1 ? "" : "s", m->cores_each, ax_connection_free_cores(m->connection),
+                   ax_connection_cores(m->connection, NULL, 0));
+}
+
+/* Cores of its own; else, where that is allowed, those of the connection in turn. */
+static enum ax_status take_cores(struct model_stage *m, struct ax_pipeline *p, struct ax_error *err)
+{
+    int want = m->replicas * m->cores_each, all[AX_MAX_CORES];
     m->cores = calloc((size_t)want, sizeof *m->cores);
     if (!m->cores) return ax_fail(err, AX_NO_MEMORY, "no memory for %d cores", want);
-    if (ax_connection_take(m->connection, want, m->cores))
-        return ax_fail(err, AX_BUSY,
-                       "it needs %d cores (%d replica%s on %d each); the connection has %d of its %d left. Use fewer replicas "
-                       "or cores, or connect with more",
-                       want, m->replicas, m->replicas == 1 ? "" : "s", m->cores_each, ax_connection_free_cores(m->connection),
-                       ax_connection_cores(m->connection, NULL, 0));
-    m->n_cores = want;
+    if (ax_connection_take(m->connection, want, m->cores) == 0) {
+        m->n_cores = want;
+        return AX_OK;
+    }
+    int n = ax_connection_cores(m->connection, all, AX_MAX_CORES);
+    if (!p->opt.share_cores || m->cores_each > n) return too_few_cores(m, want, err);
+    for (int i = 0; i < want; i++) m->cores[i] = all[p->shared_cores++ % n];
     return AX_OK;
 }
 
-enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s, bool pin, struct pl_worker *out,
+enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s, struct ax_pipeline *p, struct pl_worker *out,
                                struct ax_error *err)
 {
     if (!c) return ax_fail(err, AX_INVALID_ARGUMENT, "a stage that is a model needs a connection");
@@ -140,10 +150,10 @@ enum ax_status pl_model_worker(struct ax_connection *c, const struct ax_stage *s
     m->program = *s->model->program;
     m->cores_each = s->cores;
     m->replicas = s->replicas;
-    m->pin = pin;
+    m->pin = p->opt.pin;
     ax_model_hold(m->model);
     ax_connection_hold(c);
     copy_operands(m);
     *out = (struct pl_worker){&type, m, m->model->inputs, m->model->outputs, m->program.n_inputs, m->program.n_outputs};
-    return take_cores(m, err);
+    return take_cores(m, p, err);
 }

@@ -63,7 +63,7 @@ static enum ax_status make_stage(struct ax_pipeline *p, int index, struct ax_con
                        "%d replicas, %d cores, a queue of %d, %lld ms; expected 1 to %d replicas and cores, a queue up to %d",
                        d.replicas, d.cores, d.queue, (long long)d.timeout_ms, AX_MAX_CORES, MAX_QUEUE);
     if (!d.model == !d.run) return ax_fail(err, AX_INVALID_ARGUMENT, "a stage is either a model or a function");
-    return d.model ? pl_model_worker(c, &d, p->opt.pin, &s->worker, err) : pl_function_worker(&d, &s->worker, err);
+    return d.model ? pl_model_worker(c, &d, p, &s->worker, err) : pl_function_worker(&d, &s->worker, err);
 }
 
 static enum ax_status make_lanes(struct ax_pipeline *p, struct pl_stage *s, struct ax_error *err)

@@ -59,8 +59,8 @@ static enum ax_status connect_outputs(struct ax_pipeline *p, struct ax_error *er
         for (int k = 0; k < s->worker.n_out; k++) {
             int w = find_wire(p, s->worker.out[k].name);
             if (w >= 0)
-                return ax_fail(err, AX_INVALID_ARGUMENT, "tensor '%s' is given by two stages, '%s' and '%s'", s->worker.out[k].name,
-                               p->stages[p->wires[w].from].name, s->name);
+                return ax_fail(err, AX_INVALID_ARGUMENT, "tensor '%s' is given by two stages, '%s' and '%s'",
+                               s->worker.out[k].name, p->stages[p->wires[w].from].name, s->name);
             s->out[k] = add_wire(p, &s->worker.out[k], i, k);
         }
     }
@@ -81,7 +81,8 @@ static enum ax_status connect_inputs(struct ax_pipeline *p, struct ax_error *err
                 return ax_fail(err, AX_NO_MEMORY, "no memory for a pipeline of %d stages", p->n_stages);
             add_once(wire->readers, &wire->n_readers, i);
             if (wire->from == i)
-                return ax_fail(err, AX_INVALID_ARGUMENT, "stage '%s' reads tensor '%s', which it gives itself", s->name, t->name);
+                return ax_fail(err, AX_INVALID_ARGUMENT, "stage '%s' reads tensor '%s', which it gives itself", s->name,
+                               t->name);
             if (t->elements != wire->tensor->elements)
                 return ax_fail(err, AX_SHAPE, "tensor '%s' has %lld elements where '%s' has it and %lld where '%s' reads it",
                                t->name, (long long)wire->tensor->elements,

@@ -95,6 +95,7 @@ struct ax_pipeline_options {
     int stage_queue;  /* and between stages; default 2 */
     int output_queue; /* results that may wait for a pop; default 4 */
     int pin;          /* threads of models stay on their cores; default 1 */
+    int share_cores;  /* 1: stages for which no free core is left run on cores of other stages; default 0: AX_BUSY */
     enum ax_on_error on_error;
     struct ax_allocator input_allocator;  /* free: called for each input buffer when nothing reads it any more; default:
                                              inputs stay the caller's, who keeps them until the result */
