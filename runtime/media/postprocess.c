@@ -1,6 +1,7 @@
 #include "media/postprocess.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/npy.h"
@@ -122,6 +123,14 @@ void ax_post_close(struct ax_post *p)
 int ax_post_steps(const struct ax_post *p)
 {
     return p->n_steps;
+}
+
+int ax_post_find_label(const struct ax_post *p, const char *label)
+{
+    for (int i = 0; i < p->n_steps; i++)
+        for (int k = 0; k < p->steps[i].n_labels; k++)
+            if (!strcmp(p->steps[i].labels[k], label)) return k;
+    return -1;
 }
 
 enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out, struct ax_error *err)

@@ -34,6 +34,8 @@ enum ax_status ax_post_open(const struct ax_descriptor *p, const struct ax_post_
                             struct ax_error *err);
 void ax_post_close(struct ax_post *p); /* NULL is fine */
 int ax_post_steps(const struct ax_post *p);
+/* Its number in the labels of the first step that has such a label; -1: none has. */
+int ax_post_find_label(const struct ax_post *p, const char *label);
 
 /* May be called from several threads at once. The result is released with ax_result_free in any case. */
 enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out,

@@ -13,8 +13,10 @@ static const struct ax_option options[] = {
      "Samples to run at the same time, each on its share of the cores.", NULL},
     {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct ax_run_settings, wait), "60", "0..",
      "Seconds to wait for cores that another process holds.", NULL},
-    {"pipe", 0, "PIPE", AX_OPT_STRING, offsetof(struct ax_run_settings, pipe), "int8", "int8|float",
-     "int8 runs the compiled model; float runs the ONNX model that it was made from, in float32 on the same executor.", NULL},
+    {"pipe", 0, "PIPE", AX_OPT_STRING, offsetof(struct ax_run_settings, pipe), "int8", "int8|float|both",
+     "int8 runs the compiled model; float runs the ONNX model that it was made from, in float32 on the same executor; both is "
+     "--compare.",
+     NULL},
     {"compare", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, compare), NULL, NULL,
      "Run both and show their difference.", NULL},
     {"tensors", 0, "IN.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, tensors), NULL, NULL,
@@ -27,6 +29,11 @@ static const struct ax_option options[] = {
      "Classes to report; without it as model.json says.", "Results"},
     {"labels", 0, "FILE", AX_OPT_STRING, offsetof(struct ax_run_settings, labels), NULL, NULL,
      "One label a line; without it those that model.json names.", NULL},
+    {"eval", 'e', "LABELS", AX_OPT_STRING, offsetof(struct ax_run_settings, eval), NULL, NULL,
+     "Score the model: top-1 and top-5 (lines of FILE,CLASS or a folder a class), or mAP (a .json in COCO's form). INPUT is "
+     "then "
+     "the folder of the pictures, where it is not that of the labels.",
+     "Accuracy"},
     {"list", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, list), NULL, NULL,
      "List the families of models whose pipelines are known, for axcompile --family.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, json), NULL, NULL, "Print JSON.", NULL},
@@ -44,7 +51,8 @@ static const struct ax_tool tool = {
     "INPUT is a picture (JPEG, PNG, BMP, WebP...) or a folder of pictures.\n\n"
     "Cores are leased while axrun runs; what another process holds is waited for. A picture that cannot be read is reported "
     "and the others go on; the exit code is then 1.",
-    "  axrun resnet18 cat.jpg\n  axrun yolov8n pictures/ --save annotated\n  axrun resnet18 pictures/ --top_k 3 --json\n  "
+    "  axrun resnet18 cat.jpg\n  axrun yolov8n pictures/ --save annotated\n  axrun yolov8n --eval instances.json pictures/ "
+    "--pipe both\n  axrun resnet18 pictures/ --top_k 3 --json\n  "
     "axrun resnet18 cat.jpg --compare\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
     options,
@@ -57,7 +65,10 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
     if (!args->count) return ax_fail(err, AX_INVALID_ARGUMENT, "no MODEL; axrun --help shows how it is used");
     if (set->tensors && args->count > 1)
         return ax_fail(err, AX_INVALID_ARGUMENT, "'%s': either pictures or --tensors, not both", args->arg[1]);
-    if (!set->tensors && args->count < 2)
+    if (set->eval && (set->tensors || set->csv || args->count > 2))
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "--eval scores the labels' pictures: one folder at most, no --tensors, no --csv");
+    if (!set->tensors && !set->eval && args->count < 2)
         return ax_fail(err, AX_INVALID_ARGUMENT, "no input: give pictures, a folder of pictures, or --tensors IN.npz");
     if ((set->out || set->raw_outputs) && !set->tensors)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to --tensors", set->out ? "out" : "raw_outputs");
@@ -142,6 +153,7 @@ int main(int argc, char **argv)
     struct ax_run r = {.set = &set};
     int failed = 0, rc = ax_options_begin(&tool, argc, argv, &set, &args);
     if (rc >= 0) return rc;
+    if (!strcmp(set.pipe, "both")) set.compare = true, set.pipe = "int8";
     if (set.list) {
         rc = list_families(&err) ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
     } else if (check(&set, &args, &err)) {

@@ -9,7 +9,7 @@
 
 enum { MAX_DEPTH = 8 };
 
-static void append(struct ax_inputs *l, const char *path)
+void ax_inputs_append(struct ax_inputs *l, const char *path)
 {
     if (l->count == l->room) {
         int room = l->room ? 2 * l->room : 64;
@@ -40,7 +40,7 @@ static void add_folder(struct ax_inputs *l, struct ax_arena *mem, const char *di
         if (ax_dir_exists(path))
             add_folder(l, mem, path, depth + 1);
         else if (ax_image_named(path))
-            append(l, path);
+            ax_inputs_append(l, path);
         free(entries[i]);
     }
     if (n > 0) free(entries);
@@ -53,7 +53,7 @@ enum ax_status ax_inputs_add(struct ax_inputs *l, struct ax_arena *mem, const ch
     if (ax_dir_exists(path))
         add_folder(l, mem, path, 0);
     else
-        append(l, ax_arena_str(mem, path));
+        ax_inputs_append(l, ax_arena_str(mem, path));
     if (l->count == before) return ax_fail(err, AX_NOT_FOUND, "%s: holds no picture", path);
     return AX_OK;
 }

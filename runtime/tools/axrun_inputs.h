@@ -12,6 +12,7 @@ struct ax_inputs {
 
 /* Adds a file as it is, or what is below a folder. AX_NOT_FOUND for what does not exist or holds no picture. */
 enum ax_status ax_inputs_add(struct ax_inputs *list, struct ax_arena *mem, const char *path, struct ax_error *err);
+void ax_inputs_append(struct ax_inputs *list, const char *path); /* as it is */
 void ax_inputs_free(struct ax_inputs *list);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "media/postprocess.h"
+#include "tools/axrun_eval.h"
 #include "tools/axrun_inputs.h"
 #include "tools/axrun_save.h"
 #include "tools/shared/outputs.h"
@@ -10,6 +11,7 @@
 /* A picture on its way. */
 struct slot {
     const char *path;
+    int index; /* in the list of inputs */
     int width, height;
     struct ax_fit fit;
     struct ax_image image; /* kept to be drawn into; else empty */
@@ -19,6 +21,7 @@ struct work {
     struct ax_run *run;
     struct ax_run_report report;
     struct ax_saver saver;
+    struct ax_eval *eval; /* NULL: answers are reported */
     struct ax_post *post;
     struct ax_shape one; /* the input's shape for one picture */
     int batch;           /* pictures a request holds: the model's batch times --batch */
@@ -77,6 +80,7 @@ static void release(struct work *w)
     }
     for (int i = 0; w->slots && i < w->batch; i++) ax_image_free(&w->slots[i].image);
     ax_arena_free(&w->saver.mem);
+    ax_eval_close(w->eval);
     free(w->input);
     free(w->slots);
     free(w->buffers);
@@ -139,7 +143,10 @@ static enum ax_status report_slot(struct work *w, int slot, struct ax_error *err
     enum ax_status st = AX_OK;
     for (int i = 0; i < w->run->n_pipes && !st; i++) st = answer(w, i, slot, &answers[i], err);
     if (!st && w->saver.dir) st = ax_saver_add(&w->saver, s->path, &s->image, answers, w->run->n_pipes, err);
-    if (!st) ax_report_answer(&w->report, s->path, s->width, s->height, answers, w->run->n_pipes);
+    if (!st && w->eval)
+        st = ax_eval_add(w->eval, s->index, answers, w->run->n_pipes, err);
+    else if (!st)
+        ax_report_answer(&w->report, s->path, s->width, s->height, answers, w->run->n_pipes);
     for (int i = 0; i < 2; i++) ax_result_free(&answers[i].result);
     return st;
 }
@@ -157,13 +164,13 @@ static enum ax_status flush_batch(struct work *w, struct ax_error *err)
 
 /* -- all pictures -- */
 
-static enum ax_status take_picture(struct work *w, const char *path, struct ax_error *err)
+static enum ax_status take_picture(struct work *w, const char *path, int index, struct ax_error *err)
 {
     struct ax_image im;
     struct slot *s = &w->slots[w->filled];
     enum ax_status st = ax_image_load(path, &im, err);
     if (st) return st;
-    *s = (struct slot){.path = path, .width = im.width, .height = im.height};
+    *s = (struct slot){.path = path, .index = index, .width = im.width, .height = im.height};
     st = ax_preprocess(&w->run->pipeline, &im, &w->one, w->input + w->filled * w->elements, &s->fit, err);
     if (!st && w->saver.dir)
         s->image = im;
@@ -183,7 +190,7 @@ static enum ax_status run_all(struct work *w, const struct ax_inputs *list, int 
 {
     enum ax_status s = AX_OK;
     for (int i = 0; i < list->count && !s; i++) {
-        s = take_picture(w, list->item[i], err);
+        s = take_picture(w, list->item[i], i, err);
         if (s && goes_on(s)) {
             ++*failed;
             s = flush_batch(w, err) ? err->status : AX_OK;
@@ -205,20 +212,39 @@ static void list_inputs(struct work *w, const char *const *inputs, int count, st
     w->report.headed = list->count > 1;
 }
 
+/* The pictures of the labels; they are listed here, and counted only where they can be read. */
+static enum ax_status score(struct work *w, struct ax_inputs *list, int *failed, struct ax_error *err)
+{
+    const struct ax_truth *t = ax_eval_truth(w->eval);
+    enum ax_status s = ax_eval_bind(w->eval, w->post, err);
+    for (int i = 0; i < t->count && !s; i++) ax_inputs_append(list, t->pictures[i].path);
+    if (!s) s = run_all(w, list, failed, err);
+    if (!s) ax_eval_print(w->eval);
+    return s;
+}
+
+static enum ax_status answer_all(struct work *w, const char *const *inputs, int count, struct ax_inputs *list, int *failed,
+                                 struct ax_error *err)
+{
+    ax_report_begin(&w->report);
+    list_inputs(w, inputs, count, list, failed);
+    enum ax_status s = run_all(w, list, failed, err);
+    ax_report_end(&w->report);
+    return s;
+}
+
 enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err)
 {
     struct work w = {.run = r, .saver = {.dir = r->set->save}};
     struct ax_inputs list = {0};
     struct ax_post_options opt = {(int)r->set->top_k, r->set->labels};
     enum ax_status s = check_input(r, err);
+    if (!s && r->set->eval) s = ax_eval_open(r, count ? inputs[0] : NULL, &w.eval, err);
     if (!s) s = ax_post_open(&r->pipeline, &opt, &w.post, err);
     if (!s) s = make_room(&w, err);
     if (!s) {
         w.report = (struct ax_run_report){.run = r, .described = ax_post_steps(w.post) > 0};
-        ax_report_begin(&w.report);
-        list_inputs(&w, inputs, count, &list, failed);
-        s = run_all(&w, &list, failed, err);
-        ax_report_end(&w.report);
+        s = w.eval ? score(&w, &list, failed, err) : answer_all(&w, inputs, count, &list, failed, err);
     }
     ax_inputs_free(&list);
     release(&w);

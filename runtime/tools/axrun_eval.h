@@ -1,0 +1,20 @@
+/* --eval LABELS: how many answers are right. */
+#ifndef AX_TOOLS_AXRUN_EVAL_H
+#define AX_TOOLS_AXRUN_EVAL_H
+
+#include "tools/axrun_report.h"
+#include "tools/axrun_truth.h"
+
+struct ax_eval;
+/* Reads the labels, and makes the run's descriptor ready: objects of low scores count too. */
+enum ax_status ax_eval_open(struct ax_run *r, const char *pictures, struct ax_eval **out, struct ax_error *err);
+void ax_eval_close(struct ax_eval *e); /* NULL is fine */
+const struct ax_truth *ax_eval_truth(const struct ax_eval *e);
+/* Ties the labels' names to the model's classes. */
+enum ax_status ax_eval_bind(struct ax_eval *e, const struct ax_post *post, struct ax_error *err);
+enum ax_status ax_eval_add(struct ax_eval *e, int picture, const struct ax_run_answer *answers, int n_answers,
+                           struct ax_error *err);
+/* The figures, as text or JSON. */
+void ax_eval_print(struct ax_eval *e);
+
+#endif
