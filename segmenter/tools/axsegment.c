@@ -35,6 +35,8 @@ static const struct ax_option options[] = {
      "Measuring"},
     {"rounds", 0, "N", AX_OPT_INT, AT(rounds), "8", "1..100", "At most so many measurements.", NULL},
     {"count", 0, "N", AX_OPT_INT, AT(count), "50", "8..100000", "Runs of a measurement; it ends after five seconds too.", NULL},
+    {"wait", 0, "SECONDS", AX_OPT_FLOAT, AT(wait), "10", "0..",
+     "For cores that other processes hold; after that the segments are measured one after another, not as a pipeline.", NULL},
     {"no_measure", 0, NULL, AX_OPT_FLAG, AT(no_measure), NULL, NULL, "With --by profile: solve once, run nothing.", NULL},
     {"check", 0, "partition.json", AX_OPT_STRING, AT(check), NULL, NULL,
      "Instead of cutting: is this partition still as fast as it was, and is none better by more than the tolerance? Exit code "

@@ -14,7 +14,7 @@
 struct ax_segment_settings {
     const char *num_segments, *by, *profile, *device, *replicas;
     struct ax_list cuts, compile_options;
-    double fps, balance;
+    double fps, balance, wait;
     int64_t max_segment_bytes, cores, rounds, count, effort;
     const char *output, *name, *check, *tolerance;
     bool list_cuts, no_measure, compress, json, markdown;
@@ -42,7 +42,8 @@ struct ax_segment_job {
     bool by_hand; /* --cuts */
     struct ax_segment parts[AX_SEG_MAX_STAGES];
     /* measured: as run, in nanoseconds */
-    bool measured;
+    bool measured, in_pipeline;
+    double per_second; /* of the pipeline */
     double segment_ns[AX_SEG_MAX_STAGES], noise, balance;
     int rounds;
     double predicted_ns; /* of the slowest, in the last round */
@@ -68,8 +69,10 @@ void ax_segment_list_cuts(struct ax_segment_job *j);
 /* measure.c */
 /* Steps of the whole model, one after another on one core: medians of `count` runs. Fills j->profile. */
 enum ax_status ax_segment_profile(struct ax_segment_job *j, struct ax_error *err);
-/* The parts, one after another: fills segment_ns, balance and noise. */
+/* The parts, as a pipeline where there are cores enough, else one after another: fills segment_ns, balance and noise. */
 enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err);
+/* measure_pipeline.c. AX_BUSY where the cores are taken. */
+enum ax_status ax_segment_measure_pipeline(struct ax_segment_job *j, struct ax_error *err);
 /* Scales the computing of each segment's nodes so that the prediction equals the measurement. */
 void ax_segment_correct(struct ax_segment_job *j);
 /* Solves, cuts, measures, corrects, until balanced or no better cut is left; the best measured one stays. */

@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "chain.h"
+#include "kernels/cpu.h"
 #include "tools/job.h"
 
 enum { WARM_UP = 3, LEAST = 8, GROUPS = 4 };
@@ -160,7 +161,7 @@ static void fill_segments(struct ax_segment_job *j, struct times *t)
     j->measured = true;
 }
 
-enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err)
+static enum ax_status measure_chain(struct ax_segment_job *j, struct ax_error *err)
 {
     const struct ax_program *programs[AX_SEG_MAX_STAGES];
     struct ax_seg_chain c = {0};
@@ -173,6 +174,19 @@ enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err
     ax_seg_chain_free(&c);
     free(t.ns);
     return s;
+}
+
+enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err)
+{
+    int cores = 0;
+    for (int k = 0; k < j->n_segments; k++) cores += j->solution.replicas[k];
+    j->in_pipeline = cores <= ax_cpu_cores();
+    if (!j->in_pipeline) return measure_chain(j, err);
+    enum ax_status s = ax_segment_measure_pipeline(j, err);
+    if (s != AX_BUSY) return s;
+    fprintf(stderr, "axsegment: %s; the segments are measured one after another\n", err->message);
+    j->in_pipeline = false;
+    return measure_chain(j, err);
 }
 
 /* -- the loop -- */
@@ -192,12 +206,22 @@ void ax_segment_correct(struct ax_segment_job *j)
 
 struct kept { /* the best partition so far */
     struct ax_seg_solution solution;
-    double segment_ns[AX_SEG_MAX_STAGES], noise, balance, slowest, predicted;
+    double segment_ns[AX_SEG_MAX_STAGES], noise, balance, slowest, predicted, per_second;
+    int64_t *compute; /* costs as its measurement corrected them */
 };
 
+/* After the costs were corrected. */
 static void keep(const struct ax_segment_job *j, struct kept *k)
 {
-    *k = (struct kept){j->solution, {0}, j->noise, j->balance, ax_segment_slowest_ns(j), j->predicted_ns};
+    int64_t *compute = k->compute;
+    *k = (struct kept){.solution = j->solution,
+                       .noise = j->noise,
+                       .balance = j->balance,
+                       .slowest = ax_segment_slowest_ns(j),
+                       .predicted = j->predicted_ns,
+                       .per_second = j->per_second,
+                       .compute = compute};
+    for (int v = 0; v < j->graph->n_nodes; v++) compute[v] = j->costs.nodes[v].compute;
     memcpy(k->segment_ns, j->segment_ns, sizeof k->segment_ns);
 }
 
@@ -208,6 +232,8 @@ static void restore(struct ax_segment_job *j, const struct kept *k)
     j->noise = k->noise;
     j->balance = k->balance;
     j->predicted_ns = k->predicted;
+    j->per_second = k->per_second;
+    for (int v = 0; v < j->graph->n_nodes; v++) j->costs.nodes[v].compute = k->compute[v];
 }
 
 static bool same_cut(const struct ax_segment_job *j, const struct ax_seg_solution *a, const struct ax_seg_solution *b)
@@ -223,7 +249,7 @@ static bool measured_before(const struct ax_segment_job *j, const struct ax_seg_
     return false;
 }
 
-/* The kept partition's figures under the costs as they were corrected last. */
+/* The kept partition's figures under the costs as they were corrected after it. */
 static void price(struct ax_segment_job *j, int64_t lower_bound, bool exact)
 {
     ax_seg_complete(&j->costs.problem, &j->solution);
@@ -234,7 +260,7 @@ static void price(struct ax_segment_job *j, int64_t lower_bound, bool exact)
 enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
 {
     struct ax_seg_solution *tried = AX_NEW(&j->mem, struct ax_seg_solution, j->set->rounds + 1);
-    struct kept best = {.slowest = INFINITY};
+    struct kept best = {.slowest = INFINITY, .compute = AX_NEW(&j->mem, int64_t, j->graph->n_nodes + 1)};
     enum ax_status s = AX_OK;
     int n = 0;
     for (;;) {
@@ -243,17 +269,17 @@ enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
         if (!s) s = ax_segment_measure(j, err);
         if (s) return s;
         tried[n++] = j->solution;
-        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
         ax_segment_correct(j);
+        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
         if (j->balance <= j->set->balance || n == j->set->rounds) break;
         s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
         if (s) return s;
         if (measured_before(j, tried, n)) break;
     }
     struct ax_seg_solution optimum;
-    if (ax_segment_solve(j, j->n_segments, false, &optimum, err)) return err->status;
     bool cut_is_best = same_cut(j, &best.solution, &tried[n - 1]);
     restore(j, &best);
+    if (ax_segment_solve(j, j->n_segments, false, &optimum, err)) return err->status;
     price(j, optimum.lower_bound, optimum.exact);
     j->rounds = n;
     return cut_is_best ? AX_OK : ax_segment_cut(j, err);
