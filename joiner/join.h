@@ -1,7 +1,7 @@
 /* Joining: several models become one that is loaded once, fed once and run as one, and that gives the same outputs to the bit.
  *
- *     load (source.c), scopes (scope.c), plan (plan.c), preprocessing (preprocessing.c), the joined graph (graph.c) with what is
- *     there twice once (share.c), memory (fit.c), proof (verify.c), files (write.c)
+ *     load (source.c), scopes (scope.c), plan (plan.c), preprocessing (preprocessing.c), the joined graph (graph.c) with what
+ * is there twice once (share.c), memory (fit.c), proof (verify.c), files (write.c)
  *
  * Compiled models are joined as graphs in which every value keeps its type and quantization; ONNX models as graphs as they were
  * imported, written again by onnx/export.h.
@@ -153,7 +153,8 @@ enum ax_status ax_join_verify(const struct ax_join *j, const struct ax_program *
                               struct ax_error *err);
 
 /* write.c */
-char *ax_join_descriptor(struct ax_join *j, const char *model_file); /* model.json's text, in j->mem; NULL: no model has one */
+char *ax_join_descriptor(struct ax_join *j, const char *dir,
+                         const char *model_file); /* model.json's text, in j->mem; NULL: no model has one */
 enum ax_status ax_join_manifest(struct ax_join *j, struct ax_manifest *m, struct ax_error *err);
 
 #endif

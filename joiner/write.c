@@ -10,7 +10,7 @@
 /* -- model.json -- */
 
 /* Labels that stand in a file beside the old descriptor come with the new one. */
-static void inline_labels(struct ax_join *j, const char *dir, struct ax_pipe_step *s)
+static void inline_labels(struct ax_join *j, const char *dir, const char *to_dir, struct ax_pipe_step *s)
 {
     const struct ax_param_row *row = ax_pipe_row(s->kind)->params;
     for (int k = 0; row[k].name; k++) {
@@ -21,7 +21,7 @@ static void inline_labels(struct ax_join *j, const char *dir, struct ax_pipe_ste
         if (!p->given || !p->text || (row[k].kind != AX_PARAM_LABELS && row[k].kind != AX_PARAM_TEXT)) continue;
         const char *path = ax_path_join(&j->mem, dir, p->text);
         if (row[k].kind == AX_PARAM_TEXT) { /* a file that the step names */
-            p->text = ax_file_exists(path) ? path : p->text;
+            if (ax_file_exists(path)) p->text = ax_path_relative(&j->mem, to_dir, path);
             continue;
         }
         if (ax_file_read(path, 16 << 20, &data, &bytes, &ignored)) continue;
@@ -36,14 +36,15 @@ static void inline_labels(struct ax_join *j, const char *dir, struct ax_pipe_ste
     }
 }
 
-static struct ax_pipe_step *copy_steps(struct ax_join *j, const char *dir, const struct ax_pipe_step *steps, int n)
+static struct ax_pipe_step *copy_steps(struct ax_join *j, const char *dir, const char *to_dir, const struct ax_pipe_step *steps,
+                                       int n)
 {
     struct ax_pipe_step *to = ax_arena_copy(&j->mem, steps, sizeof *steps * (size_t)n);
     for (int i = 0; i < n; i++) {
         int count = 0;
         while (ax_pipe_row(to[i].kind)->params[count].name) count++;
         to[i].params = ax_arena_copy(&j->mem, steps[i].params, sizeof *steps[i].params * (size_t)count);
-        inline_labels(j, dir, &to[i]);
+        inline_labels(j, dir, to_dir, &to[i]);
     }
     return to;
 }
@@ -63,7 +64,7 @@ static const char *origin_in(const struct ax_branch *b, const char *tensor)
 }
 
 /* The outputs of model m that belong to its branch `old`, or all of them. */
-static void add_branch(struct ax_join *j, struct ax_descriptor *p, int m, const struct ax_branch *old)
+static void add_branch(struct ax_join *j, struct ax_descriptor *p, const char *to_dir, int m, const struct ax_branch *old)
 {
     const struct ax_join_model *model = &j->models[m];
     struct ax_branch *b = &p->branches[p->n_branches++];
@@ -80,7 +81,7 @@ static void add_branch(struct ax_join *j, struct ax_descriptor *p, int m, const 
     if (!b->n_tensors) p->n_branches--; /* its outputs feed another model */
     if (!model->has_pipeline || !b->n_tensors) return;
     b->n_after = old ? old->n_after : model->pipeline.n_after;
-    b->after = copy_steps(j, model->pipeline.dir, old ? old->after : model->pipeline.after, b->n_after);
+    b->after = copy_steps(j, model->pipeline.dir, to_dir, old ? old->after : model->pipeline.after, b->n_after);
 }
 
 /* Pixels come as they are where the branches normalize. */
@@ -94,7 +95,7 @@ static void make_raw(struct ax_join *j, struct ax_descriptor *p)
     if (raw) p->n_before = n;
 }
 
-char *ax_join_descriptor(struct ax_join *j, const char *model_file)
+char *ax_join_descriptor(struct ax_join *j, const char *dir, const char *model_file)
 {
     struct ax_descriptor p = {.name = j->name, .model = model_file, .dir = ""};
     int n = 0;
@@ -107,13 +108,13 @@ char *ax_join_descriptor(struct ax_join *j, const char *model_file)
     p.branches = AX_NEW(&j->mem, struct ax_branch, n);
     for (int m = 0; m < j->n_models; m++) {
         const struct ax_descriptor *d = &j->models[m].pipeline;
-        for (int b = 0; b < d->n_branches; b++) add_branch(j, &p, m, &d->branches[b]);
-        if (!d->n_branches) add_branch(j, &p, m, NULL);
+        for (int b = 0; b < d->n_branches; b++) add_branch(j, &p, dir, m, &d->branches[b]);
+        if (!d->n_branches) add_branch(j, &p, dir, m, NULL);
     }
     const struct ax_descriptor *before = j->pipeline;
     for (int m = 0; m < j->n_models && !before; m++)
         if (j->models[m].has_pipeline) before = &j->models[m].pipeline;
-    p.before = copy_steps(j, before->dir, before->before, before->n_before);
+    p.before = copy_steps(j, before->dir, dir, before->before, before->n_before);
     p.n_before = before->n_before;
     make_raw(j, &p);
     char *made = ax_descriptor_text(&p), *text = ax_arena_str(&j->mem, made);

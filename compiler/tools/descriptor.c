@@ -117,22 +117,6 @@ enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
     return made_up(j, err);
 }
 
-/* "../../a/b.onnx": from folder `dir` to `path`, both made absolute; the absolute path when one cannot be resolved. */
-static const char *relative(struct ax_arena *mem, const char *dir, const char *path)
-{
-    char from[PATH_MAX], to[PATH_MAX];
-    if (!realpath(dir, from) || !realpath(path, to)) return path;
-    size_t same = 0, i = 0;
-    for (; from[i] && from[i] == to[i]; i++)
-        if (from[i] == '/') same = i;
-    if (!from[i] && to[i] == '/') same = i;
-    const char *out = ax_arena_str(mem, to + same + 1);
-    if (from[same]) /* a step up for each folder that is left */
-        for (const char *p = from + same; *p; p++)
-            if (*p == '/' && p[1]) out = ax_arena_printf(mem, "../%s", out);
-    return out;
-}
-
 static enum ax_status inline_labels(struct ax_compile_job *j, struct ax_param *p, struct ax_error *err)
 {
     uint8_t *data;
@@ -151,23 +135,32 @@ static enum ax_status inline_labels(struct ax_compile_job *j, struct ax_param *p
     return AX_OK;
 }
 
-enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err)
+/* Labels inside, names of files relative to the artifact's folder. */
+static enum ax_status settle_steps(struct ax_compile_job *j, struct ax_pipe_step *steps, int n, struct ax_error *err)
 {
-    struct ax_descriptor *p = &j->pipeline;
-    for (int i = 0; i < p->n_after; i++) {
-        const struct ax_param_row *row = ax_pipe_row(p->after[i].kind)->params;
+    for (int i = 0; i < n; i++) {
+        const struct ax_param_row *row = ax_pipe_row(steps[i].kind)->params;
         for (int k = 0; row[k].name; k++) {
-            struct ax_param *param = &p->after[i].params[k];
+            struct ax_param *param = &steps[i].params[k];
             if (param->given && !strcmp(row[k].name, "anchors") && row[k].kind == AX_PARAM_TEXT && *j->pipeline.dir)
-                param->text = relative(&j->mem, j->dir, ax_path_join(&j->mem, j->pipeline.dir, param->text));
+                param->text = ax_path_relative(&j->mem, j->dir, ax_path_join(&j->mem, j->pipeline.dir, param->text));
             if (row[k].kind != AX_PARAM_LABELS || !param->given || !param->text) continue;
             enum ax_status s = inline_labels(j, param, err);
             if (s) return s;
         }
     }
+    return AX_OK;
+}
+
+enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err)
+{
+    struct ax_descriptor *p = &j->pipeline;
+    enum ax_status s = settle_steps(j, p->after, p->n_after, err);
+    for (int i = 0; i < p->n_branches && !s; i++) s = settle_steps(j, p->branches[i].after, p->branches[i].n_after, err);
+    if (s) return s;
     p->name = j->name;
     p->model = "model.axmodel";
-    p->source = relative(&j->mem, j->dir, j->path);
+    p->source = ax_path_relative(&j->mem, j->dir, j->path);
     char *made = ax_descriptor_text(p);
     *text = ax_arena_str(&j->mem, made);
     free(made);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,4 +168,19 @@ bool ax_path_is_inside(const char *name)
         name += n + (name[n] == '/');
     }
     return true;
+}
+
+const char *ax_path_relative(struct ax_arena *mem, const char *dir, const char *path)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    if (!realpath(dir, from) || !realpath(path, to)) return path;
+    size_t same = 0, i = 0;
+    for (; from[i] && from[i] == to[i]; i++)
+        if (from[i] == '/') same = i;
+    if (!from[i] && to[i] == '/') same = i;
+    const char *out = ax_arena_str(mem, to + same + 1);
+    if (from[same]) /* a step up for each folder that is left */
+        for (const char *p = from + same; *p; p++)
+            if (*p == '/' && p[1]) out = ax_arena_printf(mem, "../%s", out);
+    return out;
 }

@@ -62,6 +62,8 @@ char *ax_path_dir(struct ax_arena *mem, const char *path);                   /* 
 const char *ax_path_base(const char *path);                                  /* "c.d" of "a/b/c.d" */
 char *ax_path_stem(struct ax_arena *mem, const char *path);                  /* "c" of "a/b/c.d", ".d" of ".d" */
 bool ax_path_has_ext(const char *path, const char *ext);                     /* ext with its dot; case is ignored */
+/* "../../a/b.onnx": from folder `dir` to `path`, both of which exist; path itself where they do not. */
+const char *ax_path_relative(struct ax_arena *mem, const char *dir, const char *path);
 /* Whether a name from a file stays below the folder it is relative to: not absolute, no "..", not empty. */
 bool ax_path_is_inside(const char *name);
 

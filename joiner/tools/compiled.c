@@ -81,7 +81,7 @@ static enum ax_status write_all(struct ax_join_job *b, struct ax_error *err)
     enum ax_status s = ax_join_manifest(j, &m, err);
     if (!s) s = ax_dir_make(b->folder ? b->folder : ax_path_dir(&j->mem, b->model_path), err);
     if (s) return s;
-    char *manifest = ax_manifest_text(&m), *descriptor = ax_join_descriptor(j, "model.axmodel");
+    char *manifest = ax_manifest_text(&m), *descriptor = b->folder ? ax_join_descriptor(j, b->folder, "model.axmodel") : NULL;
     struct ax_commit *c = ax_commit_new();
     int *packed = AX_NEW(&j->mem, int, j->graph->n_values + 1);
     struct ax_axmodel_contents contents = {

@@ -71,9 +71,9 @@ static enum ax_status write_files(struct ax_join_job *b, const uint8_t *bytes, s
 {
     struct ax_join *j = &b->join;
     char *dir = ax_path_dir(&j->mem, b->model_path), *stem = ax_path_stem(&j->mem, b->model_path);
-    char *descriptor = ax_join_descriptor(j, ax_path_base(b->model_path));
     enum ax_status s = ax_dir_make(dir, err);
     if (s) return s;
+    char *descriptor = ax_join_descriptor(j, dir, ax_path_base(b->model_path));
     struct ax_commit *c = ax_commit_new();
     s = ax_commit_add(c, b->model_path, bytes, n, err);
     if (!s && descriptor)

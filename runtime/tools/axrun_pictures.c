@@ -17,12 +17,20 @@ struct slot {
     struct ax_image image; /* kept to be drawn into; else empty */
 };
 
+/* What becomes of the outputs: all of them, or those of one of the models that a joined model consists of. */
+struct branch {
+    struct ax_descriptor view; /* only its steps are its own */
+    struct ax_post *post;
+    const struct ax_branch *of; /* NULL: not joined */
+};
+
 struct work {
     struct ax_run *run;
     struct ax_run_report report;
     struct ax_saver saver;
     struct ax_eval *eval; /* NULL: answers are reported */
-    struct ax_post *post;
+    struct branch *branches;
+    int n_branches;
     struct ax_shape one; /* the input's shape for one picture */
     int batch;           /* pictures a request holds: the model's batch times --batch */
     int model_batch, n_outputs, filled;
@@ -84,7 +92,8 @@ static void release(struct work *w)
     free(w->input);
     free(w->slots);
     free(w->buffers);
-    ax_post_close(w->post);
+    for (int i = 0; i < w->n_branches; i++) ax_post_close(w->branches[i].post);
+    free(w->branches);
 }
 
 /* -- one batch -- */
@@ -99,15 +108,24 @@ static enum ax_status run_pipe(struct work *w, int pipe, struct ax_error *err)
     return s;
 }
 
-/* The float outputs of one picture of the batch. Outputs without a batch dimension belong to every picture. */
-static int view_outputs(struct work *w, int pipe, int slot)
+/* The name by which the steps of a branch know an output; NULL where it is another branch's. */
+static const char *name_in(const struct branch *b, const char *name)
+{
+    if (!b->of) return name;
+    for (int i = 0; i < b->of->n_tensors; i++)
+        if (!strcmp(b->of->tensors[i], name)) return b->of->origins[i];
+    return NULL;
+}
+
+/* A branch's float outputs of one picture of the batch. Outputs without a batch dimension belong to every picture. */
+static int view_outputs(struct work *w, const struct branch *b, int pipe, int slot)
 {
     int n = 0;
     for (int i = 0; i < w->n_outputs; i++) {
         const struct ax_engine_port *port = ax_engine_output(w->run->pipe[pipe].engine, i);
         const struct ax_array *a = &w->outputs[pipe].arrays.item[i];
-        struct ax_post_tensor t = {port->name, port->shape, (float *)a->data + slot / w->model_batch * port->count};
-        if (a->dtype != AX_DTYPE_FLOAT32) continue;
+        struct ax_post_tensor t = {name_in(b, port->name), port->shape, (float *)a->data + slot / w->model_batch * port->count};
+        if (a->dtype != AX_DTYPE_FLOAT32 || !t.name) continue;
         if (w->model_batch > 1 && t.shape.rank && t.shape.dim[0] == w->model_batch) {
             t.shape.dim[0] = 1;
             t.data += slot % w->model_batch * (port->count / w->model_batch);
@@ -118,12 +136,13 @@ static int view_outputs(struct work *w, int pipe, int slot)
 }
 
 /* Results of a picture; what a step changes in place is a copy, so that outputs can be compared afterwards. */
-static enum ax_status answer(struct work *w, int pipe, int slot, struct ax_run_answer *a, struct ax_error *err)
+static enum ax_status answer(struct work *w, const struct branch *b, int pipe, int slot, struct ax_run_answer *a,
+                             struct ax_error *err)
 {
     const struct slot *s = &w->slots[slot];
     struct ax_arena mem = {0};
     *a = (struct ax_run_answer){.pipe = w->run->pipe[pipe].name, .tensors = w->tensors[pipe]};
-    a->n_tensors = view_outputs(w, pipe, slot);
+    a->n_tensors = view_outputs(w, b, pipe, slot);
     struct ax_post_tensor *copies = ax_arena_copy(&mem, a->tensors, (size_t)(a->n_tensors + 1) * sizeof *copies);
     for (int i = 0; i < a->n_tensors; i++)
         copies[i].data = ax_arena_copy(&mem, copies[i].data, (size_t)ax_shape_count(&copies[i].shape) * sizeof(float));
@@ -131,23 +150,30 @@ static enum ax_status answer(struct work *w, int pipe, int slot, struct ax_run_a
     bool nhwc = shape->dim[1] != 1 && shape->dim[1] != 3 && (shape->dim[3] == 1 || shape->dim[3] == 3);
     int input_height = (int)shape->dim[nhwc ? 1 : 2], input_width = (int)shape->dim[nhwc ? 2 : 3];
     struct ax_post_input in = {copies, a->n_tensors, s->fit, s->width, s->height, input_width, input_height};
-    enum ax_status st = ax_post_run(w->post, &in, &a->result, err);
+    enum ax_status st = ax_post_run(b->post, &in, &a->result, err);
     ax_arena_free(&mem);
     return st;
 }
 
 static enum ax_status report_slot(struct work *w, int slot, struct ax_error *err)
 {
-    struct ax_run_answer answers[2] = {0};
     const struct slot *s = &w->slots[slot];
     enum ax_status st = AX_OK;
-    for (int i = 0; i < w->run->n_pipes && !st; i++) st = answer(w, i, slot, &answers[i], err);
-    if (!st && w->saver.dir) st = ax_saver_add(&w->saver, s->path, &s->image, answers, w->run->n_pipes, err);
-    if (!st && w->eval)
-        st = ax_eval_add(w->eval, s->index, answers, w->run->n_pipes, err);
-    else if (!st)
-        ax_report_answer(&w->report, s->path, s->width, s->height, answers, w->run->n_pipes);
-    for (int i = 0; i < 2; i++) ax_result_free(&answers[i].result);
+    if (!w->eval) ax_report_input(&w->report, s->path, s->width, s->height);
+    for (int k = 0; k < w->n_branches && !st; k++) {
+        struct branch *b = &w->branches[k];
+        struct ax_run_answer answers[2] = {0};
+        const char *name = b->of ? b->of->name : NULL;
+        for (int i = 0; i < w->run->n_pipes && !st; i++) st = answer(w, b, i, slot, &answers[i], err);
+        w->report.described = ax_post_steps(b->post) > 0;
+        if (!st && w->saver.dir) st = ax_saver_add(&w->saver, s->path, name, &s->image, answers, w->run->n_pipes, err);
+        if (!st && w->eval)
+            st = ax_eval_add(w->eval, s->index, answers, w->run->n_pipes, err);
+        else if (!st)
+            ax_report_answer(&w->report, name, answers, w->run->n_pipes);
+        for (int i = 0; i < 2; i++) ax_result_free(&answers[i].result);
+    }
+    if (!w->eval) ax_report_input_end(&w->report);
     return st;
 }
 
@@ -216,7 +242,7 @@ static void list_inputs(struct work *w, const char *const *inputs, int count, st
 static enum ax_status score(struct work *w, struct ax_inputs *list, int *failed, struct ax_error *err)
 {
     const struct ax_truth *t = ax_eval_truth(w->eval);
-    enum ax_status s = ax_eval_bind(w->eval, w->post, err);
+    enum ax_status s = ax_eval_bind(w->eval, w->branches[0].post, err);
     for (int i = 0; i < t->count && !s; i++) ax_inputs_append(list, t->pictures[i].path);
     if (!s) s = run_all(w, list, failed, err);
     if (!s) ax_eval_print(w->eval);
@@ -233,17 +259,36 @@ static enum ax_status answer_all(struct work *w, const char *const *inputs, int 
     return s;
 }
 
+static enum ax_status open_branches(struct work *w, struct ax_error *err)
+{
+    const struct ax_descriptor *d = &w->run->pipeline;
+    struct ax_post_options opt = {(int)w->run->set->top_k, w->run->set->labels};
+    int n = d->n_branches ? d->n_branches : 1;
+    w->branches = calloc((size_t)n, sizeof *w->branches);
+    if (!w->branches) return ax_fail(err, AX_NO_MEMORY, "no memory for the branches");
+    for (int i = 0; i < n; i++) {
+        struct branch *b = &w->branches[w->n_branches++];
+        b->view = *d;
+        b->of = d->n_branches ? &d->branches[i] : NULL;
+        if (b->of) b->view.after = b->of->after, b->view.n_after = b->of->n_after;
+        if (ax_post_open(&b->view, &opt, &b->post, err)) return err->status;
+    }
+    return AX_OK;
+}
+
 enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err)
 {
     struct work w = {.run = r, .saver = {.dir = r->set->save}};
     struct ax_inputs list = {0};
-    struct ax_post_options opt = {(int)r->set->top_k, r->set->labels};
     enum ax_status s = check_input(r, err);
+    if (!s && r->set->eval && r->pipeline.n_branches)
+        s = ax_fail(err, AX_UNSUPPORTED, "%s is a joined model; --eval scores the models that it was made from",
+                    r->artifact.name);
     if (!s && r->set->eval) s = ax_eval_open(r, count ? inputs[0] : NULL, &w.eval, err);
-    if (!s) s = ax_post_open(&r->pipeline, &opt, &w.post, err);
+    if (!s) s = open_branches(&w, err);
     if (!s) s = make_room(&w, err);
     if (!s) {
-        w.report = (struct ax_run_report){.run = r, .described = ax_post_steps(w.post) > 0};
+        w.report = (struct ax_run_report){.run = r};
         s = w.eval ? score(&w, &list, failed, err) : answer_all(&w, inputs, count, &list, failed, err);
     }
     ax_inputs_free(&list);

@@ -203,23 +203,23 @@ static void csv_text(const char *s)
     putchar('"');
 }
 
-static void csv_line(const char *input, const char *pipe, const struct ax_class *c)
+static void csv_line(const char *input, const char *branch, const char *pipe, const struct ax_class *c)
 {
     csv_text(input);
-    printf(",%s,%d,", pipe, c->index);
+    printf(",%s%s%s,%d,", branch ? branch : "", branch ? "/" : "", pipe, c->index);
     csv_text(c->label ? c->label : "");
     printf(",%.6g", (double)c->score);
 }
 
-static void csv_answer(const char *input, const struct ax_run_answer *a)
+static void csv_answer(const char *input, const char *branch, const struct ax_run_answer *a)
 {
     for (int i = 0; i < a->result.n_classes; i++) {
-        csv_line(input, a->pipe, &a->result.classes[i]);
+        csv_line(input, branch, a->pipe, &a->result.classes[i]);
         printf(",,,,\n");
     }
     for (int i = 0; i < a->result.n_objects; i++) {
         const struct ax_object *o = &a->result.objects[i];
-        csv_line(input, a->pipe, &o->is);
+        csv_line(input, branch, a->pipe, &o->is);
         printf(",%.2f,%.2f,%.2f,%.2f\n", (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
     }
 }
@@ -236,29 +236,48 @@ void ax_report_begin(struct ax_run_report *r)
     ax_jw_array(r->json, "results");
 }
 
-void ax_report_answer(struct ax_run_report *r, const char *input, int width, int height, const struct ax_run_answer *answers,
-                      int n_answers)
+void ax_report_input(struct ax_run_report *r, const char *input, int width, int height)
 {
+    r->input = input;
     if (r->json) {
         ax_jw_object(r->json, NULL);
         ax_jw_text(r->json, "input", input);
         ax_jw_int(r->json, "width", width);
         ax_jw_int(r->json, "height", height);
+    } else if (r->headed && !r->run->set->csv)
+        printf("%s\n", input);
+}
+
+void ax_report_answer(struct ax_run_report *r, const char *branch, const struct ax_run_answer *answers, int n_answers)
+{
+    if (r->json) {
+        if (branch && !r->in_branches) ax_jw_object(r->json, "branches");
+        r->in_branches = branch != NULL;
+        if (branch) ax_jw_object(r->json, branch);
         for (int i = 0; i < n_answers; i++) json_answer(r->json, &answers[i]);
         if (n_answers == 2) json_sqnr(r->json, answers);
-        ax_jw_end(r->json);
+        if (branch) ax_jw_end(r->json);
         return;
     }
     if (r->run->set->csv) {
-        for (int i = 0; i < n_answers; i++) csv_answer(input, &answers[i]);
+        for (int i = 0; i < n_answers; i++) csv_answer(r->input, branch, &answers[i]);
         return;
     }
-    if (r->headed) printf("%s\n", input);
+    if (branch) printf("%s:\n", branch);
     if (n_answers == 2)
         print_comparison(r, answers);
     else
         print_answer(r, &answers[0]);
-    if (r->headed) printf("\n");
+}
+
+void ax_report_input_end(struct ax_run_report *r)
+{
+    if (r->json) {
+        if (r->in_branches) ax_jw_end(r->json);
+        r->in_branches = false;
+        ax_jw_end(r->json);
+    } else if (r->headed && !r->run->set->csv)
+        printf("\n");
 }
 
 void ax_report_failure(struct ax_run_report *r, const char *input, const struct ax_error *why)

@@ -24,7 +24,7 @@ static const char *place(struct ax_saver *s, const char *input, const char *suff
     }
 }
 
-enum ax_status ax_saver_add(struct ax_saver *s, const char *input, const struct ax_image *im,
+enum ax_status ax_saver_add(struct ax_saver *s, const char *input, const char *branch, const struct ax_image *im,
                             const struct ax_run_answer *answers, int n_answers, struct ax_error *err)
 {
     enum ax_status st = ax_dir_make(s->dir, err);
@@ -34,7 +34,10 @@ enum ax_status ax_saver_add(struct ax_saver *s, const char *input, const struct 
         if (st) break;
         memcpy(copy.data, im->data, (size_t)im->stride * (size_t)im->height);
         ax_draw_result(&copy, &answers[i].result);
-        const char *suffix = n_answers > 1 ? ax_arena_printf(&s->mem, "-%s", answers[i].pipe) : "";
+        char *suffix = ax_arena_printf(&s->mem, "%s%s%s%s", branch ? "-" : "", branch ? branch : "", n_answers > 1 ? "-" : "",
+                                       n_answers > 1 ? answers[i].pipe : "");
+        for (char *c = suffix; *c; c++)
+            if (*c == '/') *c = '_';
         st = ax_image_save(place(s, input, suffix), &copy, err);
         ax_image_free(&copy);
     }

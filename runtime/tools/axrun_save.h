@@ -15,8 +15,8 @@ struct ax_saver {
     struct ax_saved *names; /* given away */
 };
 
-/* One picture an answer; two answers have their pipes in the names. */
-enum ax_status ax_saver_add(struct ax_saver *s, const char *input, const struct ax_image *im,
+/* One picture an answer; branches (else NULL) and, where there are two answers, pipes are in the names. */
+enum ax_status ax_saver_add(struct ax_saver *s, const char *input, const char *branch, const struct ax_image *im,
                             const struct ax_run_answer *answers, int n_answers, struct ax_error *err);
 
 #endif
