@@ -169,6 +169,12 @@ int main(int argc, char **argv)
     struct ax_error err = {0};
     int code = ax_options_begin(&tool, argc, argv, &set, &args);
     if (code >= 0) return code;
+    if (args.count < 2 && !set.script) {
+        fprintf(stderr, "axjoin: %d model%s given; at least two are joined (or one with itself: name it twice)\n", args.count,
+                args.count == 1 ? "" : "s");
+        ax_args_free(&args);
+        return AX_EXIT_USAGE;
+    }
     struct ax_join_job b = {.set = &set};
     ax_join_init(&b.join);
     enum ax_status s = run(&b, &args, &err);
