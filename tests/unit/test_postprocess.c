@@ -26,7 +26,7 @@ static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k
     *r = (struct ax_result){0};
     if (!s) {
         struct ax_post_tensor t = {"out", ax_shape_make(2, (const int64_t[]){1, n}), scores};
-        s = ax_post_run(post, &(struct ax_post_input){&t, 1, {1, 1, 0, 0}, 10, 10}, r, &err);
+        s = ax_post_run(post, &(struct ax_post_input){&t, 1, {1, 1, 0, 0}, 10, 10, 10, 10}, r, &err);
     }
     ax_post_close(post);
     /* Labels are the descriptor's: what is looked at below is looked at while they live. */
@@ -116,7 +116,7 @@ static void boxes(void **state)
     struct ax_post *post;
     struct ax_result r;
     struct ax_post_tensor t = {"out", ax_shape_make(3, (const int64_t[]){1, 6, 4}), x};
-    struct ax_post_input in = {&t, 1, {0.32, 0.32, 0, 16}, 200, 100};
+    struct ax_post_input in = {&t, 1, {0.32, 0.32, 0, 16}, 200, 100, 64, 64};
     assert_int_equal(ax_descriptor_parse(json, strlen(json), "test", &p, &err), AX_OK);
     assert_int_equal(ax_post_open(&p, &(struct ax_post_options){0}, &post, &err), AX_OK);
     assert_int_equal(ax_post_run(post, &in, &r, &err), AX_OK);
