@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 enum way { AS_IT_IS, HALVES, SECOND, THIRD, WAYS };
-enum { MOST = 128, TRIES = 16 }; /* weights of one sign that a pair may sum to; partners that are tried */
+/* Weights of one sign that a pair may sum to; partners that are tried; bytes of a pixel's row within which partners lie, so
+ * that those of 8 pixels stay in the first cache. */
+enum { MOST = 128, TRIES = 16, WINDOW = 1024 };
 
 const int8_t ax_s8_pairings[3][16] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
                                       {0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15},
@@ -118,14 +120,15 @@ static void take(struct item *items, int32_t i)
     items[items[i].next].previous = items[i].previous;
 }
 
-/* Items 1..n in a ring by size; equals in the order of k. */
-static void sort_items(struct item *items, int32_t n)
+/* Those of items 1..n that lie in a window in a ring by size; equals in the order of k. */
+static void sort_items(struct item *items, int32_t n, uint32_t window)
 {
     int32_t last[MOST + 1];
     for (int i = 0; i <= MOST; i++) last[i] = -1;
     last[0] = 0;
     items[0].next = items[0].previous = 0;
     for (int32_t i = 1; i <= n; i++) {
+        if (items[i].place / WINDOW != window) continue;
         int size = size_of(&items[i].load), below = size;
         while (last[below] < 0) below--;
         int32_t before = last[below], after = items[before].next;
@@ -149,17 +152,9 @@ static void put(struct s8_lists *to, int64_t at, const struct item *item)
     memcpy(to->weights + at * LIST_ENTRY, item->w, LIST_ENTRY);
 }
 
-static void couple(struct s8_list *l, struct s8_lists *to, struct item *items)
+/* The items of the ring: couples to the front, the others to the back of what is left of the list's plain entries. */
+static void couple_ring(struct s8_list *l, struct s8_lists *to, struct item *items, int64_t *single)
 {
-    for (int64_t i = 0; i < l->plain; i++) {
-        struct item *item = &items[i + 1];
-        memcpy(item->w, to->weights + (l->first + i) * LIST_ENTRY, LIST_ENTRY);
-        item->place = to->places[l->first + i];
-        item->load = load_of(load_entry(item->w));
-    }
-    sort_items(items, (int32_t)l->plain);
-    int64_t single = l->first + l->plain;
-    l->couples = 0;
     while (items[0].previous) {
         int32_t i = items[0].previous, other;
         take(items, i);
@@ -168,7 +163,23 @@ static void couple(struct s8_list *l, struct s8_lists *to, struct item *items)
             put(to, l->first + l->couples++, &items[i]);
             put(to, l->first + l->couples++, &items[other]);
         } else
-            put(to, --single, &items[i]);
+            put(to, --*single, &items[i]);
+    }
+}
+
+static void couple(struct s8_list *l, struct s8_lists *to, struct item *items, int64_t k4)
+{
+    for (int64_t i = 0; i < l->plain; i++) {
+        struct item *item = &items[i + 1];
+        memcpy(item->w, to->weights + (l->first + i) * LIST_ENTRY, LIST_ENTRY);
+        item->place = to->places[l->first + i];
+        item->load = load_of(load_entry(item->w));
+    }
+    int64_t single = l->first + l->plain;
+    l->couples = 0;
+    for (uint32_t window = 0; window * WINDOW < k4 * 4; window++) {
+        sort_items(items, (int32_t)l->plain, window);
+        couple_ring(l, to, items, &single);
     }
 }
 
@@ -192,7 +203,7 @@ static void build(struct builder *b, const int8_t *w, int write)
             const int8_t *from = w + n / 2 * k4 * 64 + n % 2 * LIST_ENTRY;
             if (write) {
                 write_entries(l, &b->to, ways, from, k4);
-                couple(l, &b->to, b->items);
+                couple(l, &b->to, b->items, k4);
                 continue;
             }
             l->first = b->entries;
