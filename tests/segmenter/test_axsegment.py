@@ -137,6 +137,15 @@ def check(tmp, model):
     assert verdict["regressed"] and verdict["best"] <= verdict["now"]
     assert "|--:|" in run("axsegment", *with_it, slow, "--markdown", code=3).stdout
     run("axsegment", *with_it, slow, "--tolerance", "400%")
+    committed = json.loads((out / "partition.json").read_text())
+    first = {n for a, b in committed["segments"][0]["nodes"] for n in range(a, b + 1)}
+    data = json.loads(profile.read_text())
+    for s in data["steps"]:
+        for key in ("median_us", "p95_us", "min_us"):
+            s[key] *= 1.5 if s["node"] in first else 1
+    slow.write_text(json.dumps(data))
+    verdict = json.loads(run("axsegment", *with_it, slow, "--json", code=3).stdout)
+    assert verdict["better_exists"] and verdict["best"] < 0.95 * verdict["now"] and verdict["best_crossing"]
     run("axsegment", *with_it, slow, "--tolerance", "much", code=1)
 
 
