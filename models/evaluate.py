@@ -7,8 +7,8 @@
     python evaluate.py shapes --outputs shapes.npy         # score what another runner computed
 
 The held-out pictures are drawn from their seed, so nothing is downloaded or stored. --save writes them as
-DIR/00000.png and on, with DIR/labels.json: a class for each digit, or [class, x1, y1, x2, y2] for each shape. --outputs
-takes the raw outputs in that order, stacked: an .npy file, or plain float32 values without a header.
+DIR/00000.png and on, with what `axrun --eval` reads: DIR/labels.txt with a class a digit, or DIR/labels.json with the shapes
+in COCO's form. --outputs takes the raw outputs in that order, stacked: an .npy file, or plain float32 values without a header.
 """
 import argparse
 import json
@@ -32,7 +32,9 @@ class Digits:
         self.pictures, self.labels = data.pictures('held-out', count or data.HELD_OUT)
         self.output = (10,)
 
-    def labels_json(self): return self.labels.tolist()
+    def save_labels(self, folder):
+        with open(os.path.join(folder, 'labels.txt'), 'w') as f:
+            f.writelines(f'{i:05}.png {k}\n' for i, k in enumerate(self.labels))
 
     def score(self, outputs, confidence):
         right = outputs.argmax(1) == self.labels
@@ -50,8 +52,16 @@ class Shapes:
         self.truths = [(b, c) for _, b, c in made]
         self.output = (4 + len(data.CLASSES), (data.SIZE // 8) ** 2 + (data.SIZE // 16) ** 2)
 
-    def labels_json(self):
-        return [[[int(k)] + box for k, box in zip(c, b.tolist())] for b, c in self.truths]
+    def save_labels(self, folder):
+        boxes = []
+        for i, (b, c) in enumerate(self.truths):
+            for k, (x1, y1, x2, y2) in zip(c, b.tolist()):
+                boxes.append({'id': len(boxes), 'image_id': i, 'category_id': int(k), 'bbox': [x1, y1, x2 - x1, y2 - y1],
+                              'area': (x2 - x1) * (y2 - y1), 'iscrowd': 0})
+        size = self.data.SIZE
+        with open(os.path.join(folder, 'labels.json'), 'w') as f:
+            json.dump({'images': [{'id': i, 'file_name': f'{i:05}.png', 'width': size, 'height': size} for i in range(len(self.truths))],
+                       'categories': [{'id': k, 'name': n} for k, n in enumerate(self.data.CLASSES)], 'annotations': boxes}, f)
 
     def score(self, outputs, confidence):
         found = [decode(o, confidence) for o in outputs]
@@ -85,8 +95,7 @@ def main():
     task = {'digits': Digits, 'shapes': Shapes}[a.task](a.count)
     if a.save:
         save_pictures(a.save, [(f'{i:05}.png', q) for i, q in enumerate(task.pictures)])
-        with open(os.path.join(a.save, 'labels.json'), 'w') as f:
-            json.dump(task.labels_json(), f)
+        task.save_labels(a.save)
         return
     if a.outputs:
         outputs = load_outputs(a.outputs, len(task.pictures), task.output)

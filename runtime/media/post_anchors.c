@@ -44,14 +44,12 @@ enum ax_status ax_post_ssd(const struct ax_post_step *s, const struct ax_post_in
         divisor[k] = (float)var->numbers[k < var->count ? k : var->count - 1];
     int background = ax_step_number(s->step, "background") != 0 && scores.numbers > 1;
     struct ax_scoring sc = ax_scoring_of(s, &scores, background, scores.numbers - background);
-    ax_objects_reserve(r, scores.count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < scores.count; i++) {
-        struct ax_class k = ax_candidate_class(s, &scores, i, &sc);
-        if (!(k.score >= sc.least)) continue;
+        struct ax_object *o = ax_object_take(s, &scores, i, &sc, 1, r);
+        if (!o) continue;
         float v[4];
         for (int n = 0; n < 4; n++) v[n] = ax_candidate(&boxes, i, n) / divisor[n];
-        struct ax_object *o = &r->objects[r->n_objects++];
-        o->is = k;
         ssd_box(s, v, s->anchors + 4 * i, in, o);
     }
     ax_objects_sort(r, ax_step_int(s->step, "max_candidates"));
@@ -116,17 +114,15 @@ enum ax_status ax_post_mediapipe(const struct ax_post_step *s, struct ax_mediapi
     ax_mediapipe_anchors(strides, n, m->anchor_offset, in, anchors);
     struct ax_scoring sc = {0, 1, ax_candidates_are_logits(&m->scores, 0, 1),
                             (float)ax_step_number(s->step, "confidence_threshold")};
-    ax_objects_reserve(r, count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < count; i++) {
-        struct ax_class k = ax_candidate_class(s, &m->scores, i, &sc);
-        if (!(k.score >= sc.least)) continue;
+        struct ax_object *o = ax_object_take(s, &m->scores, i, &sc, 1, r);
+        if (!o) continue;
         const float *a = anchors + 2 * i;
         float x = ax_candidate(&m->boxes, i, 0) + a[0] * (float)in->input_width;
         float y = ax_candidate(&m->boxes, i, 1) + a[1] * (float)in->input_height;
         float w = ax_candidate(&m->boxes, i, 2) / 2, h = ax_candidate(&m->boxes, i, 3) / 2;
-        struct ax_object *o = &r->objects[r->n_objects++];
-        k.label = m->label;
-        o->is = k;
+        o->is.label = m->label;
         ax_object_place(o, x - w, y - h, x + w, y + h, in);
         take_points(o, m, i, a, in, &r->mem);
     }

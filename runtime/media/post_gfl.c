@@ -53,15 +53,13 @@ static void decode(const struct ax_post_step *s, const struct ax_gfl *g, const s
 {
     struct ax_scoring sc = {p->first_score, p->classes, logits, (float)ax_step_number(s->step, "confidence_threshold")};
     const struct ax_level *l = &p->level;
-    ax_objects_reserve(r, p->boxes.count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < p->boxes.count; i++) {
-        struct ax_class k = ax_candidate_class(s, &p->scores, i, &sc);
-        if (!(k.score >= sc.least)) continue;
+        struct ax_object *o = ax_object_take(s, &p->scores, i, &sc, 1, r);
+        if (!o) continue;
         double side[4], x = ((double)(i % l->width) + 0.5) * l->stride_x, y = ((double)(i / l->width) + 0.5) * l->stride_y;
         for (int d = 0; d < 4; d++)
             side[d] = expectation(&p->boxes, i, p->first_box + d * g->bins, g->bins) * (d & 1 ? l->stride_y : l->stride_x);
-        struct ax_object *o = &r->objects[r->n_objects++];
-        o->is = k;
         ax_object_place(o, (float)(x - side[0]), (float)(y - side[1]), (float)(x + side[2]), (float)(y + side[3]), in);
     }
 }

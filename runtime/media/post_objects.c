@@ -28,9 +28,24 @@ struct ax_point ax_point_place(float x, float y, float score, const struct ax_po
 
 void ax_objects_reserve(struct ax_result *r, int64_t more)
 {
-    struct ax_object *room = AX_NEW(&r->mem, struct ax_object, r->n_objects + more + 1);
-    if (r->n_objects) memcpy(room, r->objects, (size_t)r->n_objects * sizeof *room);
-    r->objects = room;
+    int64_t wanted = r->n_objects + more;
+    if (r->objects && wanted <= r->objects_room) return;
+    int room = r->objects_room ? r->objects_room : 256;
+    while (room < wanted) room *= 2;
+    struct ax_object *objects = AX_NEW(&r->mem, struct ax_object, room);
+    if (r->n_objects) memcpy(objects, r->objects, (size_t)r->n_objects * sizeof *objects);
+    r->objects = objects;
+    r->objects_room = room;
+}
+
+static void complete_twins(struct ax_result *r)
+{
+    for (int i = 1; i < r->n_objects; i++) {
+        struct ax_class is = r->objects[i].is;
+        if (!r->objects[i].twin) continue;
+        r->objects[i] = r->objects[i - 1];
+        r->objects[i].is = is;
+    }
 }
 
 struct ranked {
@@ -48,6 +63,7 @@ static int compare(const void *a, const void *b)
 void ax_objects_sort(struct ax_result *r, int most)
 {
     struct ranked *order = AX_NEW(&r->mem, struct ranked, r->n_objects + 1);
+    complete_twins(r);
     for (int i = 0; i < r->n_objects; i++) order[i] = (struct ranked){r->objects[i].is.score, i};
     qsort(order, (size_t)r->n_objects, sizeof *order, compare);
     int n = r->n_objects < most ? r->n_objects : most;
@@ -55,6 +71,7 @@ void ax_objects_sort(struct ax_result *r, int most)
     for (int i = 0; i < n; i++) sorted[i] = r->objects[order[i].at];
     r->objects = sorted;
     r->n_objects = n;
+    r->objects_room = n + 1;
 }
 
 float ax_object_overlap(const struct ax_object *a, const struct ax_object *b)
@@ -110,15 +127,41 @@ struct ax_scoring ax_scoring_of(const struct ax_post_step *s, const struct ax_ca
     return sc;
 }
 
-struct ax_class ax_candidate_class(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
-                                   const struct ax_scoring *sc)
+static float probability(const struct ax_candidates *c, int64_t i, const struct ax_scoring *sc, int k)
+{
+    float v = ax_candidate(c, i, sc->first + k);
+    return sc->logits ? ax_post_sigmoid(v) : v;
+}
+
+static int best_class(const struct ax_candidates *c, int64_t i, const struct ax_scoring *sc)
 {
     const float *v = c->data + i * c->step + sc->first * c->row;
     int best = 0;
     for (int k = 1; k < sc->classes; k++)
         if (v[k * c->row] > v[best * c->row]) best = k;
-    float score = v[best * c->row];
-    return (struct ax_class){best, sc->logits ? ax_post_sigmoid(score) : score, ax_post_label(s, best)};
+    return best;
+}
+
+static struct ax_object *add(struct ax_result *r, const struct ax_post_step *s, int k, float score)
+{
+    ax_objects_reserve(r, 1);
+    struct ax_object *o = &r->objects[r->n_objects++];
+    *o = (struct ax_object){.is = {k, score, ax_post_label(s, k)}};
+    return o;
+}
+
+struct ax_object *ax_object_take(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
+                                 const struct ax_scoring *sc, float factor, struct ax_result *r)
+{
+    int best = best_class(c, i, sc), first = r->n_objects;
+    float score = probability(c, i, sc, best) * factor;
+    if (!(score >= sc->least)) return NULL;
+    add(r, s, best, score);
+    for (int k = 0; k < sc->classes && s->all_classes; k++) {
+        score = probability(c, i, sc, k) * factor;
+        if (k != best && score >= sc->least) add(r, s, k, score)->twin = true;
+    }
+    return &r->objects[first];
 }
 
 /* -- grids -- */

@@ -11,7 +11,7 @@
 void ax_object_place(struct ax_object *o, float left, float top, float right, float bottom, const struct ax_post_input *in);
 /* A point likewise, not clipped. */
 struct ax_point ax_point_place(float x, float y, float score, const struct ax_post_input *in);
-/* Best first, equal ones in the order they came; at most so many stay. */
+/* Ends a decoder: best first, equal ones in the order they came; at most so many stay. */
 void ax_objects_sort(struct ax_result *r, int most);
 /* Area of the intersection over area of the union. */
 float ax_object_overlap(const struct ax_object *a, const struct ax_object *b);
@@ -45,9 +45,10 @@ struct ax_scoring {
 struct ax_scoring ax_scoring_of(const struct ax_post_step *s, const struct ax_candidates *c, int first, int classes);
 /* Whether these numbers [first, first + count) hold values that are no probabilities. */
 bool ax_candidates_are_logits(const struct ax_candidates *c, int first, int count);
-/* The best class of a candidate and its probability. */
-struct ax_class ax_candidate_class(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
-                                   const struct ax_scoring *sc);
+/* A new object of the candidate's best class, with its probability times `factor`; NULL: it is not good enough. Where all
+ * classes are asked for, the others follow as twins, which get the box from ax_objects_sort. */
+struct ax_object *ax_object_take(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
+                                 const struct ax_scoring *sc, float factor, struct ax_result *r);
 
 /* -- grids -- */
 

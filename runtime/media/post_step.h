@@ -10,6 +10,7 @@ struct ax_post_step {
     const char *const *labels;
     int n_labels;
     int top_k;
+    bool all_classes;     /* a candidate is an object of each class that is good enough, not only of the best */
     const float *anchors; /* 4 numbers each */
     int n_anchors;
 };

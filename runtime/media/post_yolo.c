@@ -38,12 +38,10 @@ enum ax_status ax_post_yolov8(const struct ax_post_step *s, const struct ax_post
                              "one output of 1 x (4 + classes) x candidates, or heads of 4 * reg_max and of classes a scale",
                              err);
     struct ax_scoring sc = ax_scoring_of(s, &c, 4, c.numbers - 4);
-    ax_objects_reserve(r, c.count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < c.count; i++) {
-        struct ax_class k = ax_candidate_class(s, &c, i, &sc);
-        if (!(k.score >= sc.least)) continue;
-        struct ax_object *o = &r->objects[r->n_objects++];
-        o->is = k;
+        struct ax_object *o = ax_object_take(s, &c, i, &sc, 1, r);
+        if (!o) continue;
         take_box(o, &c, i, in);
     }
     ax_objects_sort(r, ax_step_int(s->step, "max_candidates"));
@@ -80,12 +78,10 @@ enum ax_status ax_post_yolo_pose(const struct ax_post_step *s, const struct ax_p
     struct ax_scoring sc = ax_scoring_of(s, &c, 4, 1);
     bool logits = false; /* of the points' visibility */
     for (int p = 0; p < points && each == 3; p++) logits |= ax_candidates_are_logits(&c, 5 + p * 3 + 2, 1);
-    ax_objects_reserve(r, c.count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < c.count; i++) {
-        struct ax_class k = ax_candidate_class(s, &c, i, &sc);
-        if (!(k.score >= sc.least)) continue;
-        struct ax_object *o = &r->objects[r->n_objects++];
-        o->is = k;
+        struct ax_object *o = ax_object_take(s, &c, i, &sc, 1, r);
+        if (!o) continue;
         o->n_points = points;
         o->least_visible = (float)ax_step_number(s->step, "keypoint_threshold");
         take_box(o, &c, i, in);
@@ -100,14 +96,12 @@ enum ax_status ax_post_yolo_pose(const struct ax_post_step *s, const struct ax_p
 /* YOLOv5's own for COCO, three a scale of 8, 16, 32. */
 static const double coco_anchors[] = {10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 373, 326};
 
-static void take_scored(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i, const struct ax_scoring *sc,
-                        float objectness, struct ax_result *r)
+static struct ax_object *take_scored(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
+                                     const struct ax_scoring *sc, struct ax_result *r)
 {
+    float objectness = ax_candidate(c, i, 4);
     if (sc->logits) objectness = ax_post_sigmoid(objectness);
-    if (!(objectness >= sc->least)) return;
-    struct ax_class k = ax_candidate_class(s, c, i, sc);
-    k.score *= objectness;
-    if (k.score >= sc->least) r->objects[r->n_objects++].is = k;
+    return objectness >= sc->least ? ax_object_take(s, c, i, sc, objectness, r) : NULL;
 }
 
 /* A raw head: [1, anchors * (5 + classes), h, w] or [1, anchors, h, w, 5 + classes]. */
@@ -147,11 +141,9 @@ static void decode_head(const struct ax_post_step *s, const struct head *h, cons
     struct ax_scoring sc = {5, h->numbers - 5, true, (float)ax_step_number(s->step, "confidence_threshold")};
     for (int a = 0; a < h->anchors; a++) {
         c.data = h->data + a * h->anchor_step;
-        ax_objects_reserve(r, c.count);
         for (int64_t i = 0; i < c.count; i++) {
-            int before = r->n_objects;
-            take_scored(s, &c, i, &sc, ax_candidate(&c, i, 4), r);
-            if (r->n_objects > before) take_raw(&r->objects[before], &c, i, h->width, sx, sy, anchors + 2 * a, in);
+            struct ax_object *o = take_scored(s, &c, i, &sc, r);
+            if (o) take_raw(o, &c, i, h->width, sx, sy, anchors + 2 * a, in);
         }
     }
 }
@@ -192,11 +184,10 @@ enum ax_status ax_post_yolov5(const struct ax_post_step *s, const struct ax_post
     if (!in->n_tensors || !ax_candidates_of(&in->tensors[0], classes ? 5 + classes : 0, &c) || c.numbers < 6)
         return yolov5_heads(s, in, r, err);
     struct ax_scoring sc = ax_scoring_of(s, &c, 5, c.numbers - 5);
-    ax_objects_reserve(r, c.count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < c.count; i++) {
-        int before = r->n_objects;
-        take_scored(s, &c, i, &sc, ax_candidate(&c, i, 4), r);
-        if (r->n_objects > before) take_box(&r->objects[before], &c, i, in);
+        struct ax_object *o = take_scored(s, &c, i, &sc, r);
+        if (o) take_box(o, &c, i, in);
     }
     ax_objects_sort(r, ax_step_int(s->step, "max_candidates"));
     return AX_OK;
@@ -208,14 +199,13 @@ static void yolox_level(const struct ax_post_step *s, const struct ax_candidates
                         const struct ax_scoring *sc, const struct ax_post_input *in, struct ax_result *r)
 {
     for (int64_t i = 0; i < c->count; i++) {
-        int before = r->n_objects;
-        take_scored(s, c, i, sc, ax_candidate(c, i, 4), r);
-        if (r->n_objects == before) continue;
+        struct ax_object *o = take_scored(s, c, i, sc, r);
+        if (!o) continue;
         float x = (float)((ax_candidate(c, i, 0) + (double)(i % l->width)) * l->stride_x);
         float y = (float)((ax_candidate(c, i, 1) + (double)(i / l->width)) * l->stride_y);
         float w = (float)(ax_post_exp(ax_candidate(c, i, 2)) * l->stride_x);
         float h = (float)(ax_post_exp(ax_candidate(c, i, 3)) * l->stride_y);
-        place_center(&r->objects[before], x, y, w, h, in);
+        place_center(o, x, y, w, h, in);
     }
 }
 
@@ -231,7 +221,7 @@ enum ax_status ax_post_yolox(const struct ax_post_step *s, const struct ax_post_
         return ax_post_unfit(in, "decode_yolox",
                              "one of 1 x cells x (5 + classes), the cells of all scales; \"strides\" says which scales", err);
     struct ax_scoring sc = ax_scoring_of(s, &c, 5, c.numbers - 5);
-    ax_objects_reserve(r, c.count);
+    ax_objects_reserve(r, 0);
     for (int l = 0; l < n; l++) {
         c.count = (int64_t)levels[l].width * levels[l].height;
         yolox_level(s, &c, &levels[l], &sc, in, r);
@@ -263,14 +253,12 @@ enum ax_status ax_post_yolo_seg(const struct ax_post_step *s, const struct ax_po
                              "1 x (4 + classes + masks) x candidates and 1 x masks x h x w; is \"masks\" right?", err);
     int classes = c.numbers - 4 - masks;
     struct ax_scoring sc = ax_scoring_of(s, &c, 4, classes);
-    ax_objects_reserve(r, c.count);
+    ax_objects_reserve(r, 0);
     for (int64_t i = 0; i < c.count; i++) {
-        struct ax_class k = ax_candidate_class(s, &c, i, &sc);
-        if (!(k.score >= sc.least)) continue;
-        struct ax_object *o = &r->objects[r->n_objects++];
+        struct ax_object *o = ax_object_take(s, &c, i, &sc, 1, r);
+        if (!o) continue;
         float *weights = AX_NEW(&r->mem, float, masks);
         for (int m = 0; m < masks; m++) weights[m] = ax_candidate(&c, i, 4 + classes + m);
-        o->is = k;
         o->mask_weights = weights;
         take_box(o, &c, i, in);
     }

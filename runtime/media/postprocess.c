@@ -91,7 +91,7 @@ static enum ax_status make_ready(struct ax_post *p, const struct ax_descriptor *
                        "%s: $.postprocessing[%d]: this version has no step '%s'; --tensors gives the outputs", pipe->name, i,
                        ax_pipe_row(step->kind)->name);
     struct ax_post_step *out = &p->steps[p->n_steps++];
-    *out = (struct ax_post_step){.step = step, .top_k = opt->top_k};
+    *out = (struct ax_post_step){.step = step, .top_k = opt->top_k, .all_classes = opt->all_classes};
     if (!out->top_k && step->kind == AX_PIPE_CLASSIFICATION) out->top_k = ax_step_int(step, "top_k");
     enum ax_status s = take_labels(p, pipe, opt, out, err);
     return s || step->kind != AX_PIPE_DECODE_SSD ? s : take_anchors(p, pipe, out, err);

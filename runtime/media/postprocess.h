@@ -25,6 +25,7 @@ struct ax_post_input {
 struct ax_post_options {
     int top_k;          /* 0: as the descriptor says */
     const char *labels; /* path of a file; NULL: as the descriptor says */
+    bool all_classes;   /* as average precision wants it: a candidate counts for each class, not only for its best */
 };
 
 /* The steps of a descriptor with their labels and tables; the descriptor must live as long. AX_UNSUPPORTED names a step that

@@ -2,6 +2,8 @@
 #ifndef AX_MEDIA_RESULT_H
 #define AX_MEDIA_RESULT_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 
 struct ax_class {
@@ -22,6 +24,7 @@ struct ax_mask {
 struct ax_object {
     struct ax_class is;
     float left, top, right, bottom;
+    bool twin; /* another class of the object before it, until the decoder is done */
     struct ax_point *points;
     int n_points;
     float least_visible;       /* points below this score are not drawn */
@@ -38,7 +41,7 @@ struct ax_result {
     const float *scores; /* of all classes, as reported */
     int n_scores;
     struct ax_object *objects; /* best first */
-    int n_objects;
+    int n_objects, objects_room;
     struct ax_mask *mask; /* of the whole picture: the class of each pixel */
 };
 

@@ -262,7 +262,7 @@ static enum ax_status answer_all(struct work *w, const char *const *inputs, int 
 static enum ax_status open_branches(struct work *w, struct ax_error *err)
 {
     const struct ax_descriptor *d = &w->run->pipeline;
-    struct ax_post_options opt = {(int)w->run->set->top_k, w->run->set->labels};
+    struct ax_post_options opt = {(int)w->run->set->top_k, w->run->set->labels, w->eval != NULL};
     int n = d->n_branches ? d->n_branches : 1;
     w->branches = calloc((size_t)n, sizeof *w->branches);
     if (!w->branches) return ax_fail(err, AX_NO_MEMORY, "no memory for the branches");
