@@ -22,7 +22,7 @@ static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k
     snprintf(json, sizeof json, "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [], \"postprocessing\": [%s]}",
              steps);
     if (ax_descriptor_parse(json, strlen(json), "test", &p, &err)) fail_msg("%s", err.message);
-    enum ax_status s = ax_post_open(&p, &(struct ax_post_options){top_k, NULL}, &post, &err);
+    enum ax_status s = ax_post_open(&p, &(struct ax_post_options){.top_k = top_k}, &post, &err);
     *r = (struct ax_result){0};
     if (!s) {
         struct ax_post_tensor t = {"out", ax_shape_make(2, (const int64_t[]){1, n}), scores};
