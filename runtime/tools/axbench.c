@@ -40,9 +40,10 @@ static const struct ax_tool tool = {
     "axbench",
     "MODEL",
     "measures how fast a compiled model runs",
-    "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile wrote, a model.json or an .axmodel.\n\n"
+    "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
+    ".axmodel or a partition.json, whose segments run as a pipeline.\n\n"
     "A run goes from the user's tensors to the user's tensors: quantizing the inputs and dequantizing the outputs is part of "
-    "it. Runs follow one another; throughput is what that gives.",
+    "it. Runs follow one another, those of segments as soon as the pipeline takes them; throughput is what that gives.",
     "  axbench resnet18 --cores 2\n  axbench build/resnet18/resnet18/1 --count 500 --json\n  axbench resnet18 --layers\n",
     options,
     1,

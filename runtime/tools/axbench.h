@@ -2,9 +2,13 @@
 #ifndef AX_TOOLS_AXBENCH_H
 #define AX_TOOLS_AXBENCH_H
 
+#include "axon/axon.h"
 #include "files/profile.h"
 #include "tools/shared/engine.h"
+#include "tools/shared/samples.h"
 #include "tools/shared/stats.h"
+
+enum { AX_BENCH_MAX_STAGES = 64 };
 
 struct ax_bench {
     const char *name, *model;
@@ -17,11 +21,16 @@ struct ax_bench {
     double per_second;
     struct ax_profile profile; /* steps are there where they were measured */
     bool profiled;
+    struct ax_stage_stats stages[AX_BENCH_MAX_STAGES]; /* of segments */
+    int n_stages;
 };
 
 /* axbench_measure.c: runs the model warmup + count times on its inputs; then, for a profile, count times more with every step
  * timed. */
 enum ax_status ax_bench_measure(struct ax_bench *b, const char *tensors, uint64_t seed, bool profile, struct ax_error *err);
+
+/* axbench_pipeline.c: the same for segments, which run as a pipeline; ms has room for b->count latencies. */
+enum ax_status ax_bench_pipeline(struct ax_bench *b, const struct ax_samples_file *samples, double *ms, struct ax_error *err);
 
 /* axbench_print.c */
 void ax_bench_print(const struct ax_bench *b, bool layers);

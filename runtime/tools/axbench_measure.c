@@ -56,6 +56,7 @@ static enum ax_status run_many(struct ax_bench *b, struct work *w, struct ax_err
 {
     struct ax_progress bar;
     double ms;
+    if (ax_engine_pipeline(b->engine)) return ax_bench_pipeline(b, &w->samples, w->ms, err);
     enum ax_status s = run_once(b, w, 0, &b->first_ms, err);
     ax_progress_begin(&bar, "measuring", b->warmup + b->count);
     for (int64_t i = 0; i < b->warmup && !s; ax_progress_step(&bar, ++i)) s = run_once(b, w, i, &ms, err);
@@ -114,6 +115,9 @@ static enum ax_status profile_steps(struct ax_bench *b, struct work *w, struct a
 enum ax_status ax_bench_measure(struct ax_bench *b, const char *tensors, uint64_t seed, bool profile, struct ax_error *err)
 {
     struct work w = {0};
+    if (profile && ax_engine_pipeline(b->engine))
+        return ax_fail(err, AX_UNSUPPORTED, "%s: steps are timed in one model; name a segment, or the model that was cut",
+                       b->model);
     enum ax_status s = prepare(b, &w, tensors, seed, err);
     if (!s) s = run_many(b, &w, err);
     b->profile.latency_ms = b->latency_ms.median;

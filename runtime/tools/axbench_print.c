@@ -18,6 +18,39 @@ static void print_layers(const struct ax_profile *p)
     printf("%10.1f %6.1f%%  sum of %d steps\n", p->total_us, 100.0, p->n_steps);
 }
 
+static void print_stages(const struct ax_bench *b)
+{
+    printf("\n%10s %10s %10s %9s %8s %8s %9s  %s\n", "median ms", "p95 ms", "p99 ms", "occupied", "starved", "blocked",
+           "replicas", "segment");
+    for (int i = 0; i < b->n_stages; i++) {
+        const struct ax_stage_stats *s = &b->stages[i];
+        printf("%10.3f %10.3f %10.3f %8.1f%% %7.1f%% %7.1f%% %9d  %s\n", (double)s->run.p50 * 1e-6, (double)s->run.p95 * 1e-6,
+               (double)s->run.p99 * 1e-6, s->occupancy * 100, s->starved * 100, s->blocked * 100, s->replicas, s->name);
+    }
+}
+
+static void write_stages(struct ax_json_writer *w, const struct ax_bench *b)
+{
+    ax_jw_array(w, "segments");
+    for (int i = 0; i < b->n_stages; i++) {
+        const struct ax_stage_stats *s = &b->stages[i];
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "name", s->name);
+        ax_jw_int(w, "replicas", s->replicas);
+        ax_jw_double(w, "median_ms", (double)s->run.p50 * 1e-6);
+        ax_jw_double(w, "mean_ms", (double)s->run.mean * 1e-6);
+        ax_jw_double(w, "p95_ms", (double)s->run.p95 * 1e-6);
+        ax_jw_double(w, "p99_ms", (double)s->run.p99 * 1e-6);
+        ax_jw_double(w, "occupancy", s->occupancy);
+        ax_jw_double(w, "starved", s->starved);
+        ax_jw_double(w, "blocked", s->blocked);
+        ax_jw_double(w, "mean_queue", s->mean_queue);
+        ax_jw_int(w, "copied_bytes", s->copied_bytes);
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
+}
+
 void ax_bench_print(const struct ax_bench *b, bool layers)
 {
     char weights[AX_BYTES_TEXT], activations[AX_BYTES_TEXT], peak[AX_BYTES_TEXT];
@@ -32,6 +65,7 @@ void ax_bench_print(const struct ax_bench *b, bool layers)
     printf("load        %.1f ms, first inference %.1f ms\n", b->load_ms, b->first_ms);
     printf("memory      weights %s, activations %s, process at most %s\n", ax_bytes_text(p->weights_bytes, weights),
            ax_bytes_text(p->activations_bytes, activations), ax_bytes_text(ax_peak_memory_bytes(), peak));
+    if (b->n_stages) print_stages(b);
     if (layers && b->profiled) print_layers(p);
 }
 
@@ -58,6 +92,7 @@ char *ax_bench_json(const struct ax_bench *b, bool layers)
     ax_jw_int(w, "activations_bytes", p->activations_bytes);
     ax_jw_int(w, "peak_resident_bytes", ax_peak_memory_bytes());
     ax_jw_end(w);
+    if (b->n_stages) write_stages(w, b);
     if (layers && b->profiled) ax_profile_write_steps(w, "layers", p);
     ax_jw_end(w);
     return ax_jw_finish(w);

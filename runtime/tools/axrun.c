@@ -47,7 +47,9 @@ static const struct ax_tool tool = {
     "axrun",
     "MODEL [INPUT...]",
     "runs a compiled model on pictures or tensors",
-    "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile wrote, a model.json or an .axmodel. "
+    "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
+    ".axmodel "
+    "or a partition.json, whose segments run as a pipeline. "
     "INPUT is a picture (JPEG, PNG, BMP, WebP...) or a folder of pictures.\n\n"
     "Cores are leased while axrun runs; what another process holds is waited for. A picture that cannot be read is reported "
     "and the others go on; the exit code is then 1.",
@@ -104,7 +106,8 @@ static enum ax_status open_pipe(struct ax_run *r, const char *name, struct ax_er
     if (!s) s = ax_engine_open(r->cores, path, (int)r->set->batch, &p->engine, err);
     if (s) return s;
     p->name = name;
-    if (r->set->compare) ax_engine_rest(p->engine); /* both take turns on the cores */
+    if (r->set->compare)
+        ax_engine_limit_batch(p->engine, (int)r->set->batch), ax_engine_rest(p->engine); /* both take turns on the cores */
     r->n_pipes++;
     return AX_OK;
 }

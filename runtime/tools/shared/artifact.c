@@ -41,13 +41,26 @@ static enum ax_status from_descriptor(const char *path, struct ax_arena *mem, st
     return s;
 }
 
+/* Segments run in place of a model; the folder's model.json, if there is one, says how. */
+static enum ax_status from_partition(const char *path, struct ax_arena *mem, struct ax_artifact *out)
+{
+    const char *dir = ax_path_dir(mem, path), *json = ax_path_join(mem, dir, "model.json");
+    *out = (struct ax_artifact){dir, ax_arena_str(mem, path), ax_file_exists(json) ? json : NULL, name_of_dir(dir, mem)};
+    return AX_OK;
+}
+
 static enum ax_status from_dir(const char *dir, struct ax_arena *mem, struct ax_artifact *out, struct ax_error *err)
 {
     const char *json = ax_path_join(mem, dir, "model.json"), *model = ax_path_join(mem, dir, "model.axmodel");
+    const char *parts = ax_path_join(mem, dir, "partition.json");
     if (ax_file_exists(json)) return from_descriptor(json, mem, out, err);
+    if (!ax_file_exists(model) && ax_file_exists(parts)) return from_partition(parts, mem, out);
     if (!ax_file_exists(model))
-        return ax_fail(err, AX_NOT_FOUND,
-                       "%s: holds neither model.json nor model.axmodel; a folder that axcompile wrote is expected", dir);
+        return ax_fail(
+            err, AX_NOT_FOUND,
+            "%s: holds neither model.json, model.axmodel nor partition.json; a folder that axcompile or axsegment wrote is "
+            "expected",
+            dir);
     *out = (struct ax_artifact){ax_arena_str(mem, dir), model, NULL, name_of_dir(dir, mem)};
     return AX_OK;
 }
@@ -94,6 +107,7 @@ static enum ax_status not_found(const char *what, struct ax_arena *mem, struct a
 
 static enum ax_status from_file(const char *path, struct ax_arena *mem, struct ax_artifact *out, struct ax_error *err)
 {
+    if (!strcmp(ax_path_base(path), "partition.json")) return from_partition(path, mem, out);
     if (ax_path_has_ext(path, ".json")) return from_descriptor(path, mem, out, err);
     if (ax_path_has_ext(path, ".onnx"))
         return ax_fail(err, AX_UNSUPPORTED, "%s: is an ONNX model, which is not compiled yet; run: axcompile %s", path, path);

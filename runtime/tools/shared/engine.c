@@ -7,6 +7,7 @@
 
 #include "api/internal.h" /* the executor of an instance, for profiles; all else is the public header */
 #include "axon/axon.h"
+#include "tools/shared/segments.h"
 
 /* -- cores -- */
 
@@ -66,7 +67,8 @@ struct ax_engine {
     struct ax_cores *cores;
     struct ax_model *model;
     struct ax_instance *instance; /* NULL while it rests */
-    int batch;
+    struct ax_segments *segments; /* instead of the model */
+    int batch, n_in, n_out;
     struct ax_engine_port *inputs, *outputs;
     struct ax_buffer *in, *out;
     void **spare; /* whole batches for requests that hold less, by inputs and then outputs */
@@ -85,24 +87,38 @@ static struct ax_engine_port port_of(const struct ax_tensor *t)
                                    .bytes = t->elements * (int64_t)ax_dtype_bytes(dtype)};
 }
 
+static const struct ax_tensor *tensor_of(const struct ax_engine *e, bool output, int i)
+{
+    if (!e->segments) return output ? ax_model_output(e->model, i) : ax_model_input(e->model, i);
+    struct ax_pipeline *p = ax_segments_pipeline(e->segments);
+    return output ? ax_pipeline_output(p, i) : ax_pipeline_input(p, i);
+}
+
+static void count_ports(struct ax_engine *e)
+{
+    e->n_in = e->segments ? ax_pipeline_inputs(ax_segments_pipeline(e->segments)) : ax_model_inputs(e->model);
+    e->n_out = e->segments ? ax_pipeline_outputs(ax_segments_pipeline(e->segments)) : ax_model_outputs(e->model);
+}
+
 static enum ax_status make_ports(struct ax_engine *e, struct ax_error *err)
 {
-    int n_in = ax_model_inputs(e->model), n_out = ax_model_outputs(e->model);
-    e->inputs = calloc((size_t)n_in + 1, sizeof *e->inputs);
-    e->outputs = calloc((size_t)n_out + 1, sizeof *e->outputs);
-    e->in = calloc((size_t)n_in + 1, sizeof *e->in);
-    e->out = calloc((size_t)n_out + 1, sizeof *e->out);
-    e->spare = calloc((size_t)(n_in + n_out) + 1, sizeof *e->spare);
+    count_ports(e);
+    e->inputs = calloc((size_t)e->n_in + 1, sizeof *e->inputs);
+    e->outputs = calloc((size_t)e->n_out + 1, sizeof *e->outputs);
+    e->in = calloc((size_t)e->n_in + 1, sizeof *e->in);
+    e->out = calloc((size_t)e->n_out + 1, sizeof *e->out);
+    e->spare = calloc((size_t)(e->n_in + e->n_out) + 1, sizeof *e->spare);
     if (!e->inputs || !e->outputs || !e->in || !e->out || !e->spare)
         return ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
-    for (int i = 0; i < n_in; i++) e->inputs[i] = port_of(ax_model_input(e->model, i));
-    for (int i = 0; i < n_out; i++) e->outputs[i] = port_of(ax_model_output(e->model, i));
+    for (int i = 0; i < e->n_in; i++) e->inputs[i] = port_of(tensor_of(e, false, i));
+    for (int i = 0; i < e->n_out; i++) e->outputs[i] = port_of(tensor_of(e, true, i));
     return AX_OK;
 }
 
 static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
 {
     struct ax_instance_options opt;
+    if (e->segments) return ax_segments_start(e->segments, e->cores->connection, err);
     if (e->instance) return AX_OK;
     ax_instance_options_default(&opt);
     opt.batch = e->batch;
@@ -117,9 +133,11 @@ enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int b
     if (!e) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to open it", axmodel);
     e->cores = cores;
     e->batch = batch;
-    enum ax_status s = ax_model_load(cores->context, axmodel, &e->model, err);
-    if (!s) s = make_ports(e, err);
+    enum ax_status s = ax_segments_named(axmodel) ? ax_segments_load(cores->context, axmodel, &e->segments, err)
+                                                  : ax_model_load(cores->context, axmodel, &e->model, err);
+    if (!s && e->segments && batch == 1) e->batch = ax_segments_in_flight(e->segments);
     if (!s) s = wake(e, err);
+    if (!s) s = make_ports(e, err);
     if (s)
         ax_engine_close(e);
     else
@@ -130,10 +148,11 @@ enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int b
 void ax_engine_close(struct ax_engine *e)
 {
     if (!e) return;
-    int n = e->spare ? ax_model_inputs(e->model) + ax_model_outputs(e->model) : 0;
+    int n = e->spare ? e->n_in + e->n_out : 0;
     for (int i = 0; i < n; i++) free(e->spare[i]);
     ax_instance_free(e->instance);
     ax_model_free(e->model);
+    ax_segments_free(e->segments);
     free(e->inputs);
     free(e->outputs);
     free(e->in);
@@ -146,16 +165,17 @@ void ax_engine_rest(struct ax_engine *e)
 {
     ax_instance_free(e->instance);
     e->instance = NULL;
+    if (e->segments) ax_segments_stop(e->segments);
 }
 
 int ax_engine_inputs(const struct ax_engine *e)
 {
-    return ax_model_inputs(e->model);
+    return e->n_in;
 }
 
 int ax_engine_outputs(const struct ax_engine *e)
 {
-    return ax_model_outputs(e->model);
+    return e->n_out;
 }
 
 const struct ax_engine_port *ax_engine_input(const struct ax_engine *e, int i)
@@ -173,8 +193,20 @@ int ax_engine_batch(const struct ax_engine *e)
     return e->batch;
 }
 
+void ax_engine_limit_batch(struct ax_engine *e, int batch)
+{
+    if (batch < e->batch) e->batch = batch;
+}
+
+struct ax_pipeline *ax_engine_pipeline(const struct ax_engine *e)
+{
+    return e->segments ? ax_segments_pipeline(e->segments) : NULL;
+}
+
 struct ax_engine_memory ax_engine_memory(const struct ax_engine *e)
 {
+    if (e->segments)
+        return (struct ax_engine_memory){ax_segments_weights_bytes(e->segments), ax_segments_activations_bytes(e->segments)};
     return (struct ax_engine_memory){e->model->program->const_bytes, ax_model_arena_bytes(e->model)};
 }
 
@@ -196,11 +228,22 @@ static enum ax_status bind(struct ax_engine *e, const struct ax_engine_port *por
     return *spare ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a batch of %d", e->batch);
 }
 
+static enum ax_status run_segments(struct ax_engine *e, int samples, const struct ax_engine_buffer *in,
+                                   const struct ax_engine_buffer *out, struct ax_error *err)
+{
+    for (int i = 0; i < e->n_in; i++)
+        e->in[i] = (struct ax_buffer){in[i].data, in[i].dtype, sample_bytes(&e->inputs[i], in[i].dtype)};
+    for (int i = 0; i < e->n_out; i++)
+        e->out[i] = (struct ax_buffer){out[i].data, out[i].dtype, sample_bytes(&e->outputs[i], out[i].dtype)};
+    return ax_segments_run(e->segments, samples, e->in, e->out, err);
+}
+
 enum ax_status ax_engine_run(struct ax_engine *e, int samples, const struct ax_engine_buffer *in,
                              const struct ax_engine_buffer *out, struct ax_error *err)
 {
     int n_in = ax_engine_inputs(e), n_out = ax_engine_outputs(e);
     enum ax_status s = wake(e, err);
+    if (e->segments) return s ? s : run_segments(e, samples, in, out, err);
     for (int i = 0; i < n_in && !s; i++) {
         s = bind(e, &e->inputs[i], &in[i], &e->spare[i], samples, &e->in[i], err);
         if (!s && e->in[i].data != in[i].data)
@@ -218,7 +261,7 @@ enum ax_status ax_engine_run(struct ax_engine *e, int samples, const struct ax_e
 
 int ax_engine_steps(const struct ax_engine *e)
 {
-    return e->model->program->n_steps;
+    return e->segments ? 0 : e->model->program->n_steps;
 }
 
 struct ax_engine_step ax_engine_step(const struct ax_engine *e, int i)

@@ -33,7 +33,9 @@ struct ax_engine_memory {
 
 struct ax_engine;
 
-/* batch: samples that a request may hold, done at the same time on cores of their own. */
+/* batch: samples that a request may hold, done at the same time on cores of their own. The path of a partition.json opens its
+ * segments as a pipeline: samples of a request follow one another through it, and a batch of 1 becomes as many as keep it full.
+ */
 enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int batch, struct ax_engine **out,
                               struct ax_error *err);
 void ax_engine_close(struct ax_engine *e); /* NULL is fine */
@@ -45,6 +47,9 @@ int ax_engine_outputs(const struct ax_engine *e);
 const struct ax_engine_port *ax_engine_input(const struct ax_engine *e, int i);
 const struct ax_engine_port *ax_engine_output(const struct ax_engine *e, int i);
 int ax_engine_batch(const struct ax_engine *e);
+void ax_engine_limit_batch(struct ax_engine *e, int batch); /* requests will hold at most so many */
+struct ax_pipeline;
+struct ax_pipeline *ax_engine_pipeline(const struct ax_engine *e); /* of axon/pipeline.h; NULL: one model, or resting */
 struct ax_engine_memory ax_engine_memory(const struct ax_engine *e);
 
 /* One tensor a sample, row-major in the port's shape, one after another. */
