@@ -73,9 +73,10 @@ VF_INLINE struct epi_lane epi_lane(const struct epi *e, enum epi_form f, int act
     return l;
 }
 
-/* Activations that networks use behind int8 products run inline, the others through a call. */
+/* Activations that networks use behind int8 products run inline where the choice is made outside, the others through a call. */
 VF_INLINE vf epi_act(int act, vf v, vf a, vf b)
 {
+    if (!__builtin_constant_p(act)) return vf_act_any(act, v, a, b);
     switch (act) {
     case AX_ACT_NONE: return v;
     case AX_ACT_RELU: return vf_act_RELU(v, a, b);
@@ -149,7 +150,7 @@ VF_INLINE void epi_tile_form(const struct epi *e, const struct epi_tile *t, enum
         if (t->count - j >= VF_WIDTH)
             epi_tile_part(t, &l, f, act, j, VF_WIDTH);
         else
-            epi_tile_part(t, &l, f, act, j, t->count - j);
+            epi_tile_part(t, &l, f, e->act, j, t->count - j);
     }
 }
 
