@@ -66,7 +66,7 @@ must_fail 1 "*none*no picture*" axrun digits none
 
 # Wrong models.
 must_fail 1 "*no model 'digit'*did you mean digits?*" axrun digit mixed/a.png
-must_fail 1 "*none*neither model.json nor model.axmodel*" axrun none mixed/a.png
+must_fail 1 "*none*neither model.json, model.axmodel nor partition.json*" axrun none mixed/a.png
 must_fail 1 "*axcompile*digits.onnx*" axrun "$source/models/digits/digits.onnx" mixed/a.png
 must_fail 1 "*axcompile*" axrun "$source/models/digits/digits.json" mixed/a.png
 must_fail 1 "*no/such/model*" axrun no/such/model mixed/a.png
