@@ -51,7 +51,7 @@ struct setting {
 /* No recipe is best everywhere: scales by channel win where a few channels rule a tensor's range and cost where the weights
  * that absorb them are then rounded coarsely; bias correction wins nearly everywhere. */
 static const struct setting settings[] = {
-    {1, 1, 0.5}, {1, 1, 0.25}, {1, 1, 0}, {0, 1, 0}, {1, 0, 0.5}, {0, 0, 0},
+    {1, 1, 0.5}, {1, 1, 0}, {0, 1, 0}, {1, 0, 0.5}, {0, 0, 0},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
