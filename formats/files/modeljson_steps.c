@@ -133,7 +133,15 @@ static const struct ax_param_row decode_ssd[] = {
     {0},
 };
 static const struct ax_param_row decode_nanodet[] = {
-    CLASSES, CONFIDENCE(0.35), STRIDES, INT("reg_max", 1, 64, 7, "Bins a side less one."), SIGMOID, MAX_CANDIDATES, LABELS, {0},
+    CLASSES,
+    CONFIDENCE(0.35),
+    STRIDES,
+    INT("reg_max", 1, 64, 7, "Bins a side less one."),
+    NUMBER("cell_offset", 0, 1, 0.5, "Where in its cell a box's point lies; NanoDet-Plus has 0."),
+    SIGMOID,
+    MAX_CANDIDATES,
+    LABELS,
+    {0},
 };
 static const struct ax_param_row decode_yolo_pose[] = {
     INT("keypoints", 1, 1000, 17, "Points a person."),
@@ -170,6 +178,30 @@ static const struct ax_param_row decode_face[] = {
     STRIDES,
     INT("keypoints", 0, 64, 5, "Points a face."),
     MAX_CANDIDATES,
+    {0},
+};
+static const struct ax_param_row decode_end2end[] = {
+    CLASSES, CONFIDENCE(0.25), MAX_CANDIDATES, LABELS, {0},
+};
+static const struct ax_param_row decode_movenet[] = {
+    CONFIDENCE(0.2),
+    NUMBER("keypoint_threshold", 0, 1, 0.3, "Points below this score are not drawn, and do not widen the box."),
+    LABELS,
+    {0},
+};
+static const struct ax_param_row decode_posenet[] = {
+    CONFIDENCE(0.25),
+    NUMBER("keypoint_threshold", 0, 1, 0.5, "Points below this score are not drawn, and do not widen the box."),
+    NUMBER("nms_radius", 0, 4096, 20, "Pixels of the input; the same keypoint of two persons is farther apart."),
+    INT("max_poses", 1, 1000, 10, "At most so many persons."),
+    INT("refine_steps", 0, 100, 2, "Times that a keypoint is moved by its short-range offset."),
+    LABELS,
+    {0},
+};
+static const struct ax_param_row decode_landmarks[] = {
+    CONFIDENCE(0.5),
+    INT("keypoints", 1, 1000, 21, "Points an object."),
+    LABELS,
     {0},
 };
 static const struct ax_param_row nms[] = {
@@ -215,6 +247,12 @@ static const struct ax_pipe_row rows[AX_PIPE_COUNT] = {
     [AX_PIPE_DECODE_YOLO_SEG] = {"decode_yolo_seg", false, decode_yolo_seg, NULL, "Objects and their masks."},
     [AX_PIPE_DECODE_PALM] = {"decode_palm", false, decode_palm, NULL, "Palms and their keypoints."},
     [AX_PIPE_DECODE_FACE] = {"decode_face", false, decode_face, NULL, "Faces and their keypoints."},
+    [AX_PIPE_DECODE_END2END] = {"decode_end2end", false, decode_end2end, NULL,
+                                "Boxes of models that decode and suppress themselves (YOLOv10, YOLO26)."},
+    [AX_PIPE_DECODE_MOVENET] = {"decode_movenet", false, decode_movenet, NULL, "The person of MoveNet's four heads."},
+    [AX_PIPE_DECODE_POSENET] = {"decode_posenet", false, decode_posenet, NULL, "Persons of PoseNet's heatmaps and offsets."},
+    [AX_PIPE_DECODE_LANDMARKS] = {"decode_landmarks", false, decode_landmarks, NULL,
+                                  "One object's keypoints and its score (MediaPipe's hands)."},
     [AX_PIPE_NMS] = {"nms", false, nms, NULL, "Keeps the best of overlapping boxes."},
     [AX_PIPE_THRESHOLD] = {"threshold", false, threshold, NULL, "Drops results with low scores."},
     [AX_PIPE_LABEL_FILTER] = {"label_filter", false, label_filter, NULL, "Keeps results with certain labels."},

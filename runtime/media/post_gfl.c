@@ -57,7 +57,8 @@ static void decode(const struct ax_post_step *s, const struct ax_gfl *g, const s
     for (int64_t i = 0; i < p->boxes.count; i++) {
         struct ax_object *o = ax_object_take(s, &p->scores, i, &sc, 1, r);
         if (!o) continue;
-        double side[4], x = ((double)(i % l->width) + 0.5) * l->stride_x, y = ((double)(i / l->width) + 0.5) * l->stride_y;
+        double side[4], x = ((double)(i % l->width) + g->offset) * l->stride_x;
+        double y = ((double)(i / l->width) + g->offset) * l->stride_y;
         for (int d = 0; d < 4; d++)
             side[d] = expectation(&p->boxes, i, p->first_box + d * g->bins, g->bins) * (d & 1 ? l->stride_y : l->stride_x);
         ax_object_place(o, (float)(x - side[0]), (float)(y - side[1]), (float)(x + side[2]), (float)(y + side[3]), in);
@@ -148,6 +149,7 @@ enum ax_status ax_post_gfl(const struct ax_post_step *s, const struct ax_gfl *g,
 enum ax_status ax_post_nanodet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
                                struct ax_error *err)
 {
-    struct ax_gfl g = {ax_step_int(s->step, "reg_max") + 1, ax_step_int(s->step, "classes"), false, "decode_nanodet"};
+    struct ax_gfl g = {ax_step_int(s->step, "reg_max") + 1, ax_step_int(s->step, "classes"), false,
+                       ax_step_number(s->step, "cell_offset"), "decode_nanodet"};
     return ax_post_gfl(s, &g, in, r, err);
 }

@@ -8,6 +8,7 @@
 struct ax_gfl {
     int bins, classes; /* bins a side; classes 0: as many as the output has */
     bool boxes_first;  /* where one output holds both */
+    double offset;     /* where in its cell a box's point lies */
     const char *step;  /* for messages */
 };
 enum ax_status ax_post_gfl(const struct ax_post_step *s, const struct ax_gfl *g, const struct ax_post_input *in,

@@ -6,18 +6,13 @@
 
 /* -- objects -- */
 
-static float within(double v, int size)
-{
-    return (float)(v > 0 ? v < size ? v : size : 0);
-}
-
 void ax_object_place(struct ax_object *o, float left, float top, float right, float bottom, const struct ax_post_input *in)
 {
     const struct ax_fit *f = &in->fit;
-    o->left = within((left - f->offset_x) / f->scale_x, in->width);
-    o->right = within((right - f->offset_x) / f->scale_x, in->width);
-    o->top = within((top - f->offset_y) / f->scale_y, in->height);
-    o->bottom = within((bottom - f->offset_y) / f->scale_y, in->height);
+    o->left = (float)((left - f->offset_x) / f->scale_x);
+    o->right = (float)((right - f->offset_x) / f->scale_x);
+    o->top = (float)((top - f->offset_y) / f->scale_y);
+    o->bottom = (float)((bottom - f->offset_y) / f->scale_y);
 }
 
 struct ax_point ax_point_place(float x, float y, float score, const struct ax_post_input *in)

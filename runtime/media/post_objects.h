@@ -7,9 +7,10 @@
 
 /* -- objects -- */
 
-/* A box from the model's input to the picture, clipped to it. */
+/* A box from the model's input to the picture. It may reach beyond: overlaps are those of whole boxes, and what is left in
+ * the end is clipped. */
 void ax_object_place(struct ax_object *o, float left, float top, float right, float bottom, const struct ax_post_input *in);
-/* A point likewise, not clipped. */
+/* A point likewise; points are never clipped. */
 struct ax_point ax_point_place(float x, float y, float score, const struct ax_post_input *in);
 /* Ends a decoder: best first, equal ones in the order they came; at most so many stay. */
 void ax_objects_sort(struct ax_result *r, int most);

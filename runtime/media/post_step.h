@@ -19,7 +19,7 @@ typedef enum ax_status ax_post_fn(const struct ax_post_step *s, const struct ax_
                                   struct ax_error *err);
 ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter, ax_post_nms, ax_post_argmax_mask;
 ax_post_fn ax_post_yolov5, ax_post_yolov8, ax_post_yolox, ax_post_ssd, ax_post_nanodet, ax_post_yolo_pose, ax_post_yolo_seg,
-    ax_post_palm, ax_post_face;
+    ax_post_palm, ax_post_face, ax_post_end2end, ax_post_movenet, ax_post_posenet, ax_post_landmarks;
 
 /* After all steps: the masks of those objects that are left. */
 ax_post_fn ax_post_yolo_seg_masks;

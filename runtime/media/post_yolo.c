@@ -30,7 +30,7 @@ enum ax_status ax_post_yolov8(const struct ax_post_step *s, const struct ax_post
 {
     struct ax_candidates c;
     if (in->n_tensors > 1 || (in->n_tensors && in->tensors[0].shape.rank == 4)) {
-        struct ax_gfl g = {ax_step_int(s->step, "reg_max"), ax_step_int(s->step, "classes"), true, "decode_yolov8"};
+        struct ax_gfl g = {ax_step_int(s->step, "reg_max"), ax_step_int(s->step, "classes"), true, 0.5, "decode_yolov8"};
         return ax_post_gfl(s, &g, in, r, err);
     }
     if (!boxes_of(s, in, ax_step_int(s->step, "classes"), 0, &c))

@@ -29,6 +29,10 @@ static ax_post_fn *const table[AX_PIPE_COUNT] = {
     [AX_PIPE_DECODE_YOLO_SEG] = ax_post_yolo_seg,
     [AX_PIPE_DECODE_PALM] = ax_post_palm,
     [AX_PIPE_DECODE_FACE] = ax_post_face,
+    [AX_PIPE_DECODE_END2END] = ax_post_end2end,
+    [AX_PIPE_DECODE_MOVENET] = ax_post_movenet,
+    [AX_PIPE_DECODE_POSENET] = ax_post_posenet,
+    [AX_PIPE_DECODE_LANDMARKS] = ax_post_landmarks,
     [AX_PIPE_NMS] = ax_post_nms,
     [AX_PIPE_THRESHOLD] = ax_post_threshold,
     [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
@@ -133,11 +137,27 @@ int ax_post_find_label(const struct ax_post *p, const char *label)
     return -1;
 }
 
+static float within(float v, int size)
+{
+    return v > 0 ? v < (float)size ? v : (float)size : 0; /* NaN: 0 */
+}
+
+/* Boxes end where the picture ends. */
+static void clip(const struct ax_post_input *in, struct ax_result *r)
+{
+    for (int i = 0; i < r->n_objects; i++) {
+        struct ax_object *o = &r->objects[i];
+        o->left = within(o->left, in->width), o->right = within(o->right, in->width);
+        o->top = within(o->top, in->height), o->bottom = within(o->bottom, in->height);
+    }
+}
+
 enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out, struct ax_error *err)
 {
     enum ax_status s = AX_OK;
     *out = (struct ax_result){0};
     for (int i = 0; i < p->n_steps && !s; i++) s = table[p->steps[i].step->kind](&p->steps[i], in, out, err);
+    if (!s) clip(in, out);
     for (int i = 0; i < p->n_steps && !s; i++)
         if (p->steps[i].step->kind == AX_PIPE_DECODE_YOLO_SEG) s = ax_post_yolo_seg_masks(&p->steps[i], in, out, err);
     return s;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/axrun_masks.h"
 #include "tools/shared/outputs.h"
 
 /* A label without what a terminal would obey. */
@@ -167,7 +168,7 @@ static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
         json_class(w, &o->is);
         ax_jw_floats(w, "box", box, 4);
         if (o->track) ax_jw_int(w, "track", o->track);
-        if (o->mask) ax_jw_int(w, "mask_area", mask_area(o));
+        if (o->mask) ax_jw_int(w, "mask_area", mask_area(o)), ax_json_object_mask(w, o->mask);
         if (o->n_points) json_points(w, o);
         ax_jw_end(w);
     }
@@ -178,6 +179,7 @@ static void json_answer(struct ax_json_writer *w, const struct ax_run_answer *a)
 {
     ax_jw_object(w, a->pipe);
     if (a->result.n_classes) json_classes(w, &a->result);
+    if (a->result.mask) ax_json_class_mask(w, a->result.mask);
     if (a->result.objects) json_objects(w, &a->result);
     ax_jw_end(w);
 }
