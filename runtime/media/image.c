@@ -14,11 +14,16 @@
 
 enum { LARGEST = 32768 };
 
+enum ax_status ax_image_check_size(int width, int height, struct ax_error *err)
+{
+    if (width >= 1 && height >= 1 && width <= LARGEST && height <= LARGEST) return AX_OK;
+    return ax_fail(err, AX_INVALID_ARGUMENT, "a picture of %dx%d: each side must be 1..%d", width, height, LARGEST);
+}
+
 enum ax_status ax_image_new(int width, int height, int channels, struct ax_image *out, struct ax_error *err)
 {
     *out = (struct ax_image){0};
-    if (width < 1 || height < 1 || width > LARGEST || height > LARGEST)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "a picture of %dx%d: each side must be 1..%d", width, height, LARGEST);
+    if (ax_image_check_size(width, height, err)) return err->status;
     *out =
         (struct ax_image){width, height, channels, width * channels, malloc((size_t)width * (size_t)height * (size_t)channels)};
     if (!out->data) return ax_fail(err, AX_NO_MEMORY, "no memory for a picture of %dx%d", width, height);
@@ -120,6 +125,31 @@ static int jpeg_planes(const struct decoder *d, const AVFrame *f, struct ax_jpeg
     return 0;
 }
 
+/* Samples of 16 bits, rounded to 8 (the scaler would cut them off); 0: it has others. */
+static int deep_to_rgb(const AVFrame *f, struct ax_image *out)
+{
+    static const struct {
+        enum AVPixelFormat format;
+        int samples, grey, big; /* a pixel's; big: the high byte is first */
+    } known[] = {{AV_PIX_FMT_GRAY16BE, 1, 1, 1}, {AV_PIX_FMT_GRAY16LE, 1, 1, 0}, {AV_PIX_FMT_YA16BE, 2, 1, 1},
+                 {AV_PIX_FMT_YA16LE, 2, 1, 0},   {AV_PIX_FMT_RGB48BE, 3, 0, 1},  {AV_PIX_FMT_RGB48LE, 3, 0, 0},
+                 {AV_PIX_FMT_RGBA64BE, 4, 0, 1}, {AV_PIX_FMT_RGBA64LE, 4, 0, 0}};
+    size_t i = 0;
+    while (i < sizeof known / sizeof *known && known[i].format != f->format) i++;
+    if (i == sizeof known / sizeof *known) return 0;
+    for (int y = 0; y < out->height; y++) {
+        const uint8_t *row = f->data[0] + (int64_t)y * f->linesize[0];
+        uint8_t *to = out->data + y * out->stride;
+        for (int x = 0; x < out->width; x++, row += 2 * known[i].samples)
+            for (int c = 0; c < 3; c++) {
+                const uint8_t *p = row + (known[i].grey ? 0 : 2 * c);
+                uint32_t v = known[i].big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+                *to++ = (uint8_t)((v * 255 + 32767) / 65535);
+            }
+    }
+    return 1;
+}
+
 static enum ax_status to_rgb(const struct decoder *d, const char *path, struct ax_image *out, struct ax_error *err)
 {
     const AVFrame *f = d->frame;
@@ -130,6 +160,7 @@ static enum ax_status to_rgb(const struct decoder *d, const char *path, struct a
         if ((s = ax_jpeg_to_rgb(&planes_of_jpeg, out, err))) ax_image_free(out);
         return s;
     }
+    if (deep_to_rgb(f, out)) return AX_OK;
     int flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
     struct SwsContext *sws =
         sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
@@ -201,14 +232,15 @@ enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_e
     return s;
 }
 
+void ax_grey_row(const uint8_t *rgb, int n, uint8_t *out)
+{
+    for (int x = 0; x < n; x++, rgb += 3) out[x] = (uint8_t)((19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + 32768) >> 16);
+}
+
 enum ax_status ax_image_grey(const struct ax_image *rgb, struct ax_image *out, struct ax_error *err)
 {
     enum ax_status s = ax_image_new(rgb->width, rgb->height, 1, out, err);
     if (s) return s;
-    for (int y = 0; y < rgb->height; y++) {
-        const uint8_t *p = rgb->data + y * rgb->stride;
-        for (int x = 0; x < rgb->width; x++, p += 3)
-            out->data[y * out->stride + x] = (uint8_t)((19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16);
-    }
+    for (int y = 0; y < rgb->height; y++) ax_grey_row(rgb->data + y * rgb->stride, rgb->width, out->data + y * out->stride);
     return AX_OK;
 }

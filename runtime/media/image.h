@@ -15,6 +15,7 @@ struct ax_image {
 
 /* An empty image of that size; data is uninitialised. AX_NO_MEMORY, or AX_INVALID_ARGUMENT for sizes outside 1..32768. */
 enum ax_status ax_image_new(int width, int height, int channels, struct ax_image *out, struct ax_error *err);
+enum ax_status ax_image_check_size(int width, int height, struct ax_error *err);
 void ax_image_free(struct ax_image *im); /* a zeroed one is fine */
 
 /* Decodes the first picture of a file (JPEG, PNG, BMP, WebP and whatever else the decoders know) to RGB: grey is spread,
@@ -27,5 +28,6 @@ int ax_image_named(const char *path);
 
 /* Grey by ITU-R BT.601 in 16-bit fixed point: (19595 R + 38470 G + 7471 B + 32768) >> 16, as PIL does. */
 enum ax_status ax_image_grey(const struct ax_image *rgb, struct ax_image *out, struct ax_error *err);
+void ax_grey_row(const uint8_t *rgb, int n, uint8_t *out); /* n pixels */
 
 #endif

@@ -57,12 +57,47 @@ with tempfile.TemporaryDirectory() as t:
         pipeline(folder, {"type": "color", "order": "gray"})
         want = np.asarray(im.convert("L"), np.float32)[None]
         check(f"{picture.name} grey", ours(picture, 1, im.height, im.width, folder), want, slack)
+    # From one pixel, one row and one column.
+    for w, h in [(1, 1), (1, 7), (9, 1)]:
+        small = noise.crop((3, 3, 3 + w, 3 + h))
+        small.save(folder / "small.png")
+        for name, f in FILTERS.items():
+            pipeline(folder, {"type": "resize", "width": 12, "height": 5, "interpolation": name})
+            want = np.asarray(small.resize((12, 5), f), np.float32).transpose(2, 0, 1)
+            check(f"{name} {w}x{h}", ours(folder / "small.png", 3, 5, 12, folder), want)
     modes = {"L": noise.convert("L"), "P": noise.quantize(16), "RGBA": noise.convert("RGBA"), "1": noise.convert("1")}
     for mode, im in modes.items():
         im.save(folder / "mode.png")
         pipeline(folder)
         want = np.asarray(im.convert("RGB"), np.float32).transpose(2, 0, 1)
         check(f"mode {mode}", ours(folder / "mode.png", 3, 61, 83, folder), want, 0.0)
+    alpha = noise.convert("RGBA")
+    alpha.putalpha(Image.fromarray(rng.integers(0, 256, (61, 83), np.uint8)))
+    alpha.save(folder / "alpha.png")
+    pipeline(folder)
+    check("transparency is dropped", ours(folder / "alpha.png", 3, 61, 83, folder),
+          np.asarray(alpha, np.float32)[:, :, :3].transpose(2, 0, 1), 0.0)
+    deep = rng.integers(0, 65536, (61, 83), np.uint16)
+    Image.fromarray(deep.astype(np.int32), "I").save(folder / "deep.png")
+    check("16 bits", ours(folder / "deep.png", 3, 61, 83, folder), np.repeat((deep / 257.0)[None], 3, 0), 0.5)
+    shade = np.linspace(0, 255, 80 * 64).astype(np.uint8).reshape(64, 80)
+    inks = Image.merge("CMYK", [Image.fromarray(np.roll(shade, 9 * i, 0)) for i in range(4)])
+    inks.save(folder / "inks.jpg", quality=100)
+    stored = Image.open(folder / "inks.jpg")
+    check("CMYK", ours(folder / "inks.jpg", 3, 64, 80, folder),
+          np.asarray(stored.convert("RGB"), np.float32).transpose(2, 0, 1), 4.0)
+    noise.save(folder / "whole.png")
+    sorted_jpg = sorted((source / "models/shapes/calib").glob("*.jpg"))[0]
+    for whole in [folder / "whole.png", sorted_jpg]:
+        data = whole.read_bytes()
+        for part in (0, 10, len(data) // 3, len(data) - len(data) // 4):
+            broken = folder / ("broken" + whole.suffix)
+            broken.write_bytes(data[:part])
+            r = subprocess.run([dump, broken, folder / "steps.json", "3", "61", "83"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=False)
+            if r.returncode != 1 or b"broken" not in r.stderr:
+                bad += 1
+                print(f"FAILED: {part} bytes of {whole.name}: exit {r.returncode}, {r.stderr.decode()!r}")
     for sampling in (0, 1, 2):
         for w, h in [(101, 67), (64, 64), (5, 3), (3, 9), (2, 2), (1, 1)]:
             im = Image.open(sorted((source / "models/shapes/calib").glob("*.jpg"))[0]).convert("RGB").resize((w, h))

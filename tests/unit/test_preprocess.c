@@ -9,8 +9,9 @@
 
 #include <cmocka.h>
 
+#include "kernels/rows.h"
 #include "media/preprocess.h"
-#include "media/resize.h"
+#include "media/resize_taps.h"
 
 static struct ax_error err;
 
@@ -22,19 +23,25 @@ static struct ax_image picture(int width, int height, int channels)
     return im;
 }
 
-/* Runs the steps on a picture; returns the status, and the tensor in `dst`. */
-static enum ax_status run(const char *steps, const struct ax_image *im, const int64_t dim[4], float *dst, struct ax_fit *fit)
+/* Runs the steps on a picture into `out`. */
+static enum ax_status run_into(const char *steps, const struct ax_image *im, const struct ax_pixels_out *out,
+                               struct ax_fit *fit)
 {
     char json[2048];
     struct ax_descriptor p;
-    struct ax_shape shape = ax_shape_make(4, dim);
     snprintf(json, sizeof json, "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [%s], \"postprocessing\": []}",
              steps);
     enum ax_status s = ax_descriptor_parse(json, strlen(json), "test", &p, &err);
     if (s) fail_msg("%s", err.message);
-    s = ax_preprocess(&p, im, &shape, dst, fit, &err);
+    s = ax_preprocess_into(&p, im, out, fit, &err);
     ax_descriptor_free(&p);
     return s;
+}
+
+static enum ax_status run(const char *steps, const struct ax_image *im, const int64_t dim[4], float *dst, struct ax_fit *fit)
+{
+    struct ax_pixels_out out = {ax_shape_make(4, dim), AX_DTYPE_FLOAT32, NULL, dst};
+    return run_into(steps, im, &out, fit);
 }
 
 static void resized(const uint8_t *in, int n, int to, enum ax_filter f, int antialias, const uint8_t *want)
@@ -154,10 +161,137 @@ static void wrong_size(void **state)
     ax_image_free(&im);
 }
 
+/* -- one pass against the steps one by one -- */
+
+static uint32_t seed;
+
+static uint8_t noise(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (uint8_t)(seed >> 24);
+}
+
+/* One step alone: float levels of a result of any size, which are whole numbers. */
+static void one_step(const char *step, const struct ax_image *im, int width, int height, int channels, struct ax_image *out)
+{
+    char steps[512];
+    const int64_t dim[] = {1, height, width, channels};
+    float *x = calloc((size_t)width * (size_t)height * (size_t)channels, sizeof *x);
+    snprintf(steps, sizeof steps, "%s, {\"type\": \"layout\", \"order\": \"NHWC\"}, {\"type\": \"normalize\", \"scale\": 1}",
+             step);
+    if (run(steps, im, dim, x, NULL)) fail_msg("%s: %s", step, err.message);
+    *out = picture(width, height, channels);
+    for (int i = 0; i < width * height * channels; i++) out->data[i] = (uint8_t)x[i];
+    free(x);
+}
+
+static void same_in_one_pass(const struct ax_image *im, const char *resize, int to_w, int to_h, bool grey_too, bool bgr)
+{
+    enum { MORE_X = 3, MORE_Y = 5 };
+    const char *pad = "{\"type\": \"pad\", \"left\": 1, \"right\": 2, \"top\": 5, \"fill\": 7}";
+    const char *color = grey_too ? "{\"type\": \"color\", \"order\": \"gray\"}"
+                        : bgr    ? "{\"type\": \"color\", \"order\": \"bgr\"}"
+                                 : "{\"type\": \"color\", \"order\": \"rgb\"}";
+    const char *norm = "{\"type\": \"normalize\", \"mean\": [0.485, 0.456, 0.406], \"std\": [0.229, 0.224, 0.225]}";
+    int w = to_w + MORE_X, h = to_h + MORE_Y, c = grey_too ? 1 : 3;
+    size_t n = (size_t)w * (size_t)h * (size_t)c;
+    char all[1024];
+    struct ax_image a, b, last;
+    one_step(resize, im, to_w, to_h, 3, &a);
+    one_step(pad, &a, w, h, 3, &b);
+    one_step(grey_too ? color : "{\"type\": \"color\", \"order\": \"rgb\"}", &b, w, h, c, &last);
+    float *want = calloc(n, sizeof *want), *got = calloc(n, sizeof *got);
+    int8_t *raw = calloc(n, 1), *raw_want = calloc(n, 1);
+    const float scale = 0.0186f;
+    const int32_t zero = -14;
+    const struct ax_quant quant = {.count = 1, .scale = &scale, .zero_point = &zero};
+    const int64_t dim[] = {1, c, h, w};
+    snprintf(all, sizeof all, "%s, %s", bgr ? color : "{\"type\": \"color\", \"order\": \"rgb\"}", norm);
+    assert_int_equal(run(all, &last, dim, want, NULL), AX_OK);
+    ax_rows_find(0)->quantize_s8(want, raw_want, (int64_t)n, scale, zero);
+
+    snprintf(all, sizeof all, "%s, %s, %s, %s", resize, pad, color, norm);
+    assert_int_equal(run(all, im, dim, got, NULL), AX_OK);
+    assert_memory_equal(got, want, n * sizeof *want);
+    struct ax_pixels_out out = {ax_shape_make(4, dim), AX_DTYPE_INT8, &quant, raw};
+    assert_int_equal(run_into(all, im, &out, NULL), AX_OK);
+    assert_memory_equal(raw, raw_want, n);
+    ax_image_free(&a);
+    ax_image_free(&b);
+    ax_image_free(&last);
+    free(want);
+    free(got);
+    free(raw);
+    free(raw_want);
+}
+
+static void in_one_pass(void **state)
+{
+    static const char *const filters[] = {"nearest", "bilinear", "bicubic", "area", "lanczos"};
+    static const char *const modes[] = {"stretch", "letterbox", "crop"};
+    static const int from[][2] = {{1, 1}, {1, 9}, {31, 17}, {97, 61}, {40, 30}},
+                     to[][2] = {{1, 1}, {24, 24}, {40, 30}, {33, 7}};
+    (void)state;
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        struct ax_image im = picture(from[i][0], from[i][1], 3);
+        for (int k = 0; k < im.stride * im.height; k++) im.data[k] = noise();
+        for (size_t t = 0; t < sizeof to / sizeof *to; t++)
+            for (int f = 0; f < 5; f++)
+                for (int m = 0; m < 3; m++)
+                    for (int antialias = 0; antialias < 2; antialias++) {
+                        char resize[256];
+                        snprintf(resize, sizeof resize,
+                                 "{\"type\": \"resize\", \"width\": %d, \"height\": %d, \"mode\": \"%s\", "
+                                 "\"interpolation\": \"%s\", \"antialias\": %s}",
+                                 to[t][0], to[t][1], modes[m], filters[f], antialias ? "true" : "false");
+                        same_in_one_pass(&im, resize, to[t][0], to[t][1], f % 2, m % 2);
+                    }
+        ax_image_free(&im);
+    }
+}
+
+/* -- the kernels of rows -- */
+
+/* As resize_taps.h says it, without a thought for speed. */
+static void across_by_hand(const struct ax_image *im, const struct ax_taps *t, int width, uint8_t *out)
+{
+    for (int x = 0; x < width; x++)
+        for (int c = 0; c < im->channels; c++) {
+            int64_t sum = 1 << (AX_TAP_BITS - 1);
+            for (int i = 0; i < t->count[x]; i++)
+                sum += (int64_t)t->coefficient[x * t->most + i] * im->data[(t->first[x] + i) * im->channels + c];
+            sum >>= AX_TAP_BITS;
+            out[x * im->channels + c] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+}
+
+static void rows_by_hand(void **state)
+{
+    static const int widths[][2] = {{1, 1}, {1, 5}, {2, 7}, {9, 4}, {64, 21}, {100, 33}, {33, 100}, {201, 200}, {300, 2}};
+    (void)state;
+    for (int f = AX_FILTER_NEAREST; f <= AX_FILTER_LANCZOS; f++)
+        for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+            for (int mode = 0; mode < 12; mode++) {
+                int in = widths[i][0], to = widths[i][1], channels = mode & 1 ? 3 : 1, antialias = mode & 2;
+                struct ax_image im = picture(in, 1, channels);
+                struct ax_taps t;
+                uint8_t want[3 * 256], got[3 * 256];
+                /* Noise, and black and white at random: overshoot on both sides. */
+                for (int k = 0; k < in * channels; k++) im.data[k] = mode < 8 ? noise() : noise() & 1 ? 255 : 0;
+                assert_true(ax_taps_make(&t, in, 0, in, to, (enum ax_filter)f, antialias));
+                across_by_hand(&im, &t, to, want);
+                ax_resize_rows()->across(im.data, in, channels, &t, to, got);
+                assert_memory_equal(got, want, (size_t)(to * channels));
+                ax_taps_free(&t);
+                ax_image_free(&im);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(resize_by_hand), cmocka_unit_test(normalize_and_order),
                                        cmocka_unit_test(grey),           cmocka_unit_test(letterbox),
-                                       cmocka_unit_test(crop),           cmocka_unit_test(wrong_size)};
+                                       cmocka_unit_test(crop),           cmocka_unit_test(wrong_size),
+                                       cmocka_unit_test(in_one_pass),    cmocka_unit_test(rows_by_hand)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
