@@ -215,11 +215,24 @@ static const struct ax_param_row label_filter[] = {
     {"keep", AX_PARAM_TEXTS, 0, 0, 0, NULL, true, "Labels (or class numbers as text) that remain."},
     {0},
 };
+static const char *check_tracker(const struct ax_pipe_step *s)
+{
+    double low = ax_step_number(s, "low_threshold"), high = ax_step_number(s, "high_threshold");
+    if (low > high) return "needs \"low_threshold\" to be at most \"high_threshold\"";
+    if (high > ax_step_number(s, "new_threshold")) return "needs \"new_threshold\" to be at least \"high_threshold\"";
+    return NULL;
+}
+
 static const struct ax_param_row tracker[] = {
     WORD("kind", "sort|bytetrack", "Method."),
     INT("max_age", 1, 10000, 30, "Frames that a lost object is remembered."),
     INT("min_hits", 1, 1000, 3, "Frames until a new object is reported."),
     NUMBER("iou_threshold", 0, 1, 0.3, "Least overlap from frame to frame."),
+    BOOL("class_aware", 1, "An object keeps its class."),
+    NUMBER("high_threshold", 0, 1, 0.5, "bytetrack: scores from here on are associated first."),
+    NUMBER("low_threshold", 0, 1, 0.1, "bytetrack: scores from here on may continue a track; the decoder must let them pass."),
+    NUMBER("low_iou_threshold", 0, 1, 0.5, "bytetrack: least overlap where the score is low."),
+    NUMBER("new_threshold", 0, 1, 0.6, "bytetrack: scores from here on begin a track."),
     {0},
 };
 static const struct ax_param_row argmax_mask[] = {
@@ -256,7 +269,7 @@ static const struct ax_pipe_row rows[AX_PIPE_COUNT] = {
     [AX_PIPE_NMS] = {"nms", false, nms, NULL, "Keeps the best of overlapping boxes."},
     [AX_PIPE_THRESHOLD] = {"threshold", false, threshold, NULL, "Drops results with low scores."},
     [AX_PIPE_LABEL_FILTER] = {"label_filter", false, label_filter, NULL, "Keeps results with certain labels."},
-    [AX_PIPE_TRACKER] = {"tracker", false, tracker, NULL, "Follows objects from frame to frame."},
+    [AX_PIPE_TRACKER] = {"tracker", false, tracker, check_tracker, "Follows objects from frame to frame; the last step."},
     [AX_PIPE_ARGMAX_MASK] = {"argmax_mask", false, argmax_mask, NULL, "The best class of each pixel."},
 };
 

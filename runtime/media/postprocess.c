@@ -36,6 +36,7 @@ static ax_post_fn *const table[AX_PIPE_COUNT] = {
     [AX_PIPE_NMS] = ax_post_nms,
     [AX_PIPE_THRESHOLD] = ax_post_threshold,
     [AX_PIPE_LABEL_FILTER] = ax_post_label_filter,
+    [AX_PIPE_TRACKER] = nothing, /* needs the frames in order: who has them runs media/tracker.h */
     [AX_PIPE_ARGMAX_MASK] = ax_post_argmax_mask,
 };
 
@@ -94,6 +95,8 @@ static enum ax_status make_ready(struct ax_post *p, const struct ax_descriptor *
         return ax_fail(err, AX_UNSUPPORTED,
                        "%s: $.postprocessing[%d]: this version has no step '%s'; --tensors gives the outputs", pipe->name, i,
                        ax_pipe_row(step->kind)->name);
+    if (step->kind == AX_PIPE_TRACKER && i + 1 < pipe->n_after)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: $.postprocessing[%d]: tracker must be the last step", pipe->name, i);
     struct ax_post_step *out = &p->steps[p->n_steps++];
     *out = (struct ax_post_step){.step = step, .top_k = opt->top_k, .all_classes = opt->all_classes};
     if (!out->top_k && step->kind == AX_PIPE_CLASSIFICATION) out->top_k = ax_step_int(step, "top_k");
@@ -127,6 +130,12 @@ void ax_post_close(struct ax_post *p)
 int ax_post_steps(const struct ax_post *p)
 {
     return p->n_steps;
+}
+
+const struct ax_pipe_step *ax_post_tracker(const struct ax_post *p)
+{
+    const struct ax_pipe_step *last = p->n_steps ? p->steps[p->n_steps - 1].step : NULL;
+    return last && last->kind == AX_PIPE_TRACKER ? last : NULL;
 }
 
 int ax_post_find_label(const struct ax_post *p, const char *label)

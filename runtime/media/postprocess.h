@@ -35,6 +35,8 @@ enum ax_status ax_post_open(const struct ax_descriptor *p, const struct ax_post_
                             struct ax_error *err);
 void ax_post_close(struct ax_post *p); /* NULL is fine */
 int ax_post_steps(const struct ax_post *p);
+/* The step that follows objects through frames, for ax_tracker_new; NULL: there is none. ax_post_run passes it over. */
+const struct ax_pipe_step *ax_post_tracker(const struct ax_post *p);
 /* Its number in the labels of the first step that has such a label; -1: none has. */
 int ax_post_find_label(const struct ax_post *p, const char *label);
 
