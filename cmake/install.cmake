@@ -23,11 +23,12 @@ endforeach()
 add_custom_target(man ALL DEPENDS ${AX_MAN_PAGES})
 install(FILES ${AX_MAN_PAGES} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
-# The library: libaxon and the ground it stands on. What both need from the system stands in axon.pc and AxonConfig.cmake.
-install(TARGETS axon axformats ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# The libraries: libaxon and the ground it stands on, and libaxmedia for who has pictures. What they need from the system stands in *.pc and AxonConfig.cmake.
+install(TARGETS axon axformats axmedia axfiles ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY runtime/include/axon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 configure_file(cmake/axon.pc.in ${CMAKE_BINARY_DIR}/axon.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/axon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(cmake/axmedia.pc.in ${CMAKE_BINARY_DIR}/axmedia.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/axon.pc ${CMAKE_BINARY_DIR}/axmedia.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 set(AX_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Axon)
 configure_package_config_file(cmake/AxonConfig.cmake.in ${CMAKE_BINARY_DIR}/AxonConfig.cmake

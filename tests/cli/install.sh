@@ -41,4 +41,18 @@ run sh -c "cmake -S project -B out -DCMAKE_PREFIX_PATH=$dir/usr && cmake --build
 expect_rc 0
 run out/use build/digits/digits/1/model.axmodel
 expect_out image
+
+# With pictures: libaxmedia, on an example as it is installed nowhere but reads like a user's program.
+run sh -c "cc -std=gnu99 -Wall -Wextra -Werror $source/runtime/examples/classify.c \$(pkg-config --define-variable=prefix=$dir/usr --cflags --libs axmedia) -o classify"
+expect_rc 0
+picture=$(ls "$source"/models/digits/images/*/*.jpg "$source"/models/digits/images/*.* 2>/dev/null | head -1)
+run ./classify build/digits/digits/1 "$picture"
+expect_rc 0
+expect_out "*1. *"
+cp "$source/runtime/examples/classify.c" project/use.c
+sed -i 's/REQUIRED)/REQUIRED COMPONENTS media)/; s/Axon::axon/Axon::media/' project/CMakeLists.txt
+run sh -c "cmake -S project -B out -DCMAKE_PREFIX_PATH=$dir/usr && cmake --build out"
+expect_rc 0
+run out/use build/digits/digits/1 "$picture"
+expect_out "*1. *"
 finish
