@@ -182,8 +182,8 @@ static enum ax_status to_rgb(const struct decoder *d, const char *path, struct a
 
 /* -- orientation -- */
 
-/* dst(x, y) = src(a(x, y)) for the eight ways of a camera, by quarter turns and a flip. */
-static enum ax_status reorient(struct ax_image *im, int quarter, int flip, struct ax_error *err)
+/* dst(x, y) = src(a(x, y)) for the eight ways of a camera. */
+enum ax_status ax_image_turn(struct ax_image *im, int quarter, int flip, struct ax_error *err)
 {
     struct ax_image out;
     int w = im->width, h = im->height, turned = quarter & 1;
@@ -205,18 +205,24 @@ static enum ax_status reorient(struct ax_image *im, int quarter, int flip, struc
     return AX_OK;
 }
 
+void ax_display_turn(const void *matrix, int *quarter, int *flip)
+{
+    int32_t m[9];
+    memcpy(m, matrix, sizeof m);
+    *flip = (int64_t)m[0] * m[4] - (int64_t)m[1] * m[3] < 0;
+    if (*flip) av_display_matrix_flip(m, 1, 0);
+    double turn = -av_display_rotation_get(m); /* clockwise degrees */
+    *quarter = isnan(turn) ? 0 : ((int)lround(turn / 90) % 4 + 4) % 4;
+}
+
 /* The decoder reports EXIF orientation as a display matrix. */
 static enum ax_status apply_orientation(const AVFrame *f, struct ax_image *im, struct ax_error *err)
 {
     const AVFrameSideData *d = av_frame_get_side_data(f, AV_FRAME_DATA_DISPLAYMATRIX);
+    int quarter, flip;
     if (!d) return AX_OK;
-    int32_t m[9];
-    memcpy(m, d->data, sizeof m);
-    int flip = (int64_t)m[0] * m[4] - (int64_t)m[1] * m[3] < 0;
-    if (flip) av_display_matrix_flip(m, 1, 0);
-    double turn = -av_display_rotation_get(m); /* clockwise degrees */
-    int quarter = isnan(turn) ? 0 : ((int)lround(turn / 90) % 4 + 4) % 4;
-    return quarter || flip ? reorient(im, quarter, flip, err) : AX_OK;
+    ax_display_turn(d->data, &quarter, &flip);
+    return quarter || flip ? ax_image_turn(im, quarter, flip, err) : AX_OK;
 }
 
 enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err)

@@ -23,6 +23,11 @@ void ax_image_free(struct ax_image *im); /* a zeroed one is fine */
  * camera wrote (EXIF) is applied. A truncated or foreign file is AX_FORMAT and names the file. */
 enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err);
 
+/* Turns it by so many quarters clockwise after mirroring it left to right (flip). */
+enum ax_status ax_image_turn(struct ax_image *im, int quarter, int flip, struct ax_error *err);
+/* How FFmpeg's display matrix (9 numbers of 32 bits) wants a picture turned. */
+void ax_display_turn(const void *matrix, int *quarter, int *flip);
+
 /* Whether the name ends like a picture's: .jpg .jpeg .png .bmp .webp .ppm .pgm .tif .tiff (case ignored). */
 int ax_image_named(const char *path);
 

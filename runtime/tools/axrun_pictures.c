@@ -4,7 +4,7 @@
 
 #include "media/postprocess.h"
 #include "tools/axrun_eval.h"
-#include "tools/axrun_inputs.h"
+#include "app/inputs.h"
 #include "tools/axrun_save.h"
 #include "tools/shared/outputs.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "tools/axrun_inputs.h"
+#include "app/inputs.h"
 
 enum { MAX_BYTES = 1 << 30 };
 

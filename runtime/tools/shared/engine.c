@@ -7,6 +7,7 @@
 
 #include "api/internal.h" /* the executor of an instance, for profiles; all else is the public header */
 #include "axon/axon.h"
+#include "tools/shared/collector.h"
 #include "tools/shared/segments.h"
 
 /* -- cores -- */
@@ -66,8 +67,10 @@ int ax_cores_count(const struct ax_cores *c)
 struct ax_engine {
     struct ax_cores *cores;
     struct ax_model *model;
-    struct ax_instance *instance; /* NULL while it rests */
-    struct ax_segments *segments; /* instead of the model */
+    struct ax_instance **instances; /* NULL while it rests */
+    int n_instances, queue;
+    struct ax_segments *segments;   /* instead of the model */
+    struct ax_collector *collector; /* of the segments' results */
     int batch, n_in, n_out;
     struct ax_engine_port *inputs, *outputs;
     struct ax_buffer *in, *out;
@@ -119,22 +122,42 @@ static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
 {
     struct ax_instance_options opt;
     if (e->segments) return ax_segments_start(e->segments, e->cores->connection, err);
-    if (e->instance) return AX_OK;
     ax_instance_options_default(&opt);
     opt.batch = e->batch;
-    return ax_instance_new(e->cores->connection, e->model, &opt, &e->instance, err);
+    opt.queue = e->queue;
+    if (e->n_instances > 1) opt.cores = ax_connection_free_cores(e->cores->connection) / (e->n_instances * e->batch);
+    if (e->n_instances > 1 && !opt.cores) opt.cores = 1; /* too few: the last one says so */
+    enum ax_status s = AX_OK;
+    for (int i = 0; i < e->n_instances && !s; i++)
+        if (!e->instances[i]) s = ax_instance_new(e->cores->connection, e->model, &opt, &e->instances[i], err);
+    return s;
 }
 
 enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int batch, struct ax_engine **out,
                               struct ax_error *err)
 {
+    return ax_engine_open_with(cores, axmodel, &(struct ax_engine_options){.batch = batch}, out, err);
+}
+
+enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, const struct ax_engine_options *opt,
+                                   struct ax_engine **out, struct ax_error *err)
+{
     struct ax_engine *e = calloc(1, sizeof *e);
+    int batch = opt->batch > 0 ? opt->batch : 1;
     *out = NULL;
     if (!e) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to open it", axmodel);
     e->cores = cores;
     e->batch = batch;
+    e->queue = opt->queue > 0 ? opt->queue : 16;
+    e->n_instances = opt->instances > 0 ? opt->instances : 1;
+    e->instances = calloc((size_t)e->n_instances, sizeof *e->instances);
+    if (!e->instances) {
+        free(e);
+        return ax_fail(err, AX_NO_MEMORY, "%s: no memory for %d instances", axmodel, opt->instances);
+    }
     enum ax_status s = ax_segments_named(axmodel) ? ax_segments_load(cores->context, axmodel, &e->segments, err)
                                                   : ax_model_load(cores->context, axmodel, &e->model, err);
+    if (!s && e->segments) e->n_instances = 1;
     if (!s && e->segments && batch == 1) e->batch = ax_segments_in_flight(e->segments);
     if (!s) s = wake(e, err);
     if (!s) s = make_ports(e, err);
@@ -150,9 +173,10 @@ void ax_engine_close(struct ax_engine *e)
     if (!e) return;
     int n = e->spare ? e->n_in + e->n_out : 0;
     for (int i = 0; i < n; i++) free(e->spare[i]);
-    ax_instance_free(e->instance);
+    ax_engine_rest(e);
     ax_model_free(e->model);
     ax_segments_free(e->segments);
+    free(e->instances);
     free(e->inputs);
     free(e->outputs);
     free(e->in);
@@ -163,8 +187,13 @@ void ax_engine_close(struct ax_engine *e)
 
 void ax_engine_rest(struct ax_engine *e)
 {
-    ax_instance_free(e->instance);
-    e->instance = NULL;
+    for (int i = 0; i < e->n_instances; i++) {
+        ax_instance_free(e->instances[i]);
+        e->instances[i] = NULL;
+    }
+    if (e->segments && ax_segments_pipeline(e->segments)) ax_pipeline_close(ax_segments_pipeline(e->segments));
+    ax_collector_free(e->collector);
+    e->collector = NULL;
     if (e->segments) ax_segments_stop(e->segments);
 }
 
@@ -250,11 +279,87 @@ enum ax_status ax_engine_run(struct ax_engine *e, int samples, const struct ax_e
             memcpy(e->in[i].data, in[i].data, (size_t)(samples * sample_bytes(&e->inputs[i], in[i].dtype)));
     }
     for (int i = 0; i < n_out && !s; i++) s = bind(e, &e->outputs[i], &out[i], &e->spare[n_in + i], samples, &e->out[i], err);
-    if (!s) s = ax_instance_run(e->instance, e->in, e->out, err);
+    if (!s) s = ax_instance_run(e->instances[0], e->in, e->out, err);
     for (int i = 0; i < n_out && !s; i++)
         if (e->out[i].data != out[i].data)
             memcpy(out[i].data, e->out[i].data, (size_t)(samples * sample_bytes(&e->outputs[i], out[i].dtype)));
     return s;
+}
+
+/* -- requests that do not wait for one another -- */
+
+int ax_engine_instances(const struct ax_engine *e)
+{
+    return e->n_instances;
+}
+
+static void list_buffers(const struct ax_engine_port *ports, int n, const struct ax_engine_buffer *b, int batch,
+                         struct ax_buffer *to)
+{
+    for (int i = 0; i < n; i++) to[i] = (struct ax_buffer){b[i].data, b[i].dtype, batch * sample_bytes(&ports[i], b[i].dtype)};
+}
+
+struct request { /* of an instance */
+    ax_engine_done *done;
+    void *user;
+};
+
+static void request_done(void *user, uint64_t id, enum ax_status s, const struct ax_error *err)
+{
+    struct request *r = user;
+    (void)id;
+    r->done(r->user, s, err);
+    free(r);
+}
+
+static enum ax_status submit_to_instance(struct ax_engine *e, int instance, ax_engine_done *done, void *user, uint64_t *ticket,
+                                         struct ax_error *err)
+{
+    struct request *r = done ? malloc(sizeof *r) : NULL;
+    if (done && !r) return ax_fail(err, AX_NO_MEMORY, "no memory for a request");
+    if (r) *r = (struct request){done, user};
+    enum ax_status s = ax_instance_submit(e->instances[instance], e->in, e->out, r ? request_done : NULL, r, ticket, err);
+    if (s) free(r);
+    return s;
+}
+
+enum ax_status ax_engine_submit(struct ax_engine *e, int instance, const struct ax_engine_buffer *in,
+                                const struct ax_engine_buffer *out, ax_engine_done *done, void *user, uint64_t *ticket,
+                                struct ax_error *err)
+{
+    enum ax_status s = wake(e, err);
+    if (s) return s;
+    list_buffers(e->inputs, e->n_in, in, e->segments ? 1 : e->batch, e->in);
+    list_buffers(e->outputs, e->n_out, out, e->segments ? 1 : e->batch, e->out);
+    if (!e->segments) return submit_to_instance(e, instance, done, user, ticket, err);
+    if (!e->collector && ax_collector_new(ax_segments_pipeline(e->segments), &e->collector, err)) return err->status;
+    return ax_collector_push(e->collector, e->in, e->out, done, user, ticket, err);
+}
+
+enum ax_status ax_engine_wait(struct ax_engine *e, int instance, uint64_t ticket, int64_t timeout_ms, struct ax_error *err)
+{
+    if (!e->segments) return ax_instance_wait(e->instances[instance], ticket, timeout_ms, err);
+    return ax_collector_wait(e->collector, ticket, timeout_ms, err);
+}
+
+static bool has_int8(const struct ax_program *p)
+{
+    for (int i = 0; i < p->n_operands; i++)
+        if (p->operands[i].dtype == AX_DTYPE_INT8) return true;
+    return false;
+}
+
+bool ax_engine_is_float(const struct ax_engine *e)
+{
+    return e->segments ? !ax_segments_quantized(e->segments) : !has_int8(e->model->program);
+}
+
+int ax_engine_cores(const struct ax_engine *e, int instance, int *out, int max)
+{
+    int all[AX_MAX_CORES], n = ax_connection_cores(e->cores->connection, all, AX_MAX_CORES);
+    int each = e->segments ? n : n / (e->n_instances * e->batch) * e->batch, first = e->segments ? 0 : instance * each;
+    for (int i = 0; i < each && i < max && first + i < n; i++) out[i] = all[first + i];
+    return each;
 }
 
 /* -- steps -- */
@@ -267,11 +372,17 @@ int ax_engine_steps(const struct ax_engine *e)
 struct ax_engine_step ax_engine_step(const struct ax_engine *e, int i)
 {
     const struct ax_step *s = &e->model->program->steps[i];
-    const char *kernel = e->instance ? ax_exec_kernel_name(ax_instance_exec(e->instance, 0), i) : "";
+    const char *kernel = !e->segments && e->instances[0] ? ax_exec_kernel_name(ax_instance_exec(e->instances[0], 0), i) : "";
     return (struct ax_engine_step){s->name ? s->name : "", ax_step_text(s->kind), kernel, s->node, s->macs};
 }
 
 void ax_engine_set_hook(struct ax_engine *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx)
 {
-    if (e->instance) ax_exec_set_hook(ax_instance_exec(e->instance, 0), hook, ctx);
+    ax_engine_hook_instance(e, 0, hook, ctx);
+}
+
+void ax_engine_hook_instance(struct ax_engine *e, int instance,
+                             void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx)
+{
+    if (e->instances[instance]) ax_exec_set_hook(ax_instance_exec(e->instances[instance], 0), hook, ctx);
 }

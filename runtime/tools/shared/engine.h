@@ -38,7 +38,14 @@ struct ax_engine;
  */
 enum ax_status ax_engine_open(struct ax_cores *cores, const char *axmodel, int batch, struct ax_engine **out,
                               struct ax_error *err);
-void ax_engine_close(struct ax_engine *e); /* NULL is fine */
+struct ax_engine_options {
+    int batch;     /* as above; default 1 */
+    int instances; /* of one model: copies that work at the same time, each on its share of the cores; default 1 */
+    int queue;     /* requests that may be under way on each; default 16 */
+};
+enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, const struct ax_engine_options *opt,
+                                   struct ax_engine **out, struct ax_error *err);
+void ax_engine_close(struct ax_engine *e); /* NULL is fine; requests under way are finished or cancelled first */
 /* Gives the cores to others until the next run. */
 void ax_engine_rest(struct ax_engine *e);
 
@@ -61,6 +68,22 @@ struct ax_engine_buffer {
 enum ax_status ax_engine_run(struct ax_engine *e, int samples, const struct ax_engine_buffer *in,
                              const struct ax_engine_buffer *out, struct ax_error *err);
 
+/* -- requests that do not wait for one another -- */
+
+int ax_engine_instances(const struct ax_engine *e);
+/* Whole batches, of a single sample where segments run; buffers must stay until it is done. With `done` it is called from a
+ * thread of the engine; else ax_engine_wait takes the result. */
+typedef void ax_engine_done(void *user, enum ax_status s, const struct ax_error *err);
+enum ax_status ax_engine_submit(struct ax_engine *e, int instance, const struct ax_engine_buffer *in,
+                                const struct ax_engine_buffer *out, ax_engine_done *done, void *user, uint64_t *ticket,
+                                struct ax_error *err);
+/* AX_TIMEOUT: it goes on and may be waited for again. timeout_ms < 0: for ever. Those of an instance are waited for in the
+ * order of their submissions; earlier ones that nobody waited for are done as well. */
+enum ax_status ax_engine_wait(struct ax_engine *e, int instance, uint64_t ticket, int64_t timeout_ms, struct ax_error *err);
+bool ax_engine_is_float(const struct ax_engine *e); /* no tensor of it is quantized */
+/* The numbers of the cores that an instance works on; returns how many. */
+int ax_engine_cores(const struct ax_engine *e, int instance, int *out, int max);
+
 /* -- steps, for profiles -- */
 
 struct ax_engine_step {
@@ -70,7 +93,11 @@ struct ax_engine_step {
 };
 int ax_engine_steps(const struct ax_engine *e);
 struct ax_engine_step ax_engine_step(const struct ax_engine *e, int i);
-/* Called around every step of the first sample of the runs to come; NULL ends that. The engine must have run once. */
+/* Called around every step of the first sample of the runs to come on the first instance; NULL ends that. The engine must have
+ * run once. */
 void ax_engine_set_hook(struct ax_engine *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx);
+/* The same of any instance, while nothing runs on it. */
+void ax_engine_hook_instance(struct ax_engine *e, int instance,
+                             void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx);
 
 #endif

@@ -102,6 +102,16 @@ int ax_segments_in_flight(const struct ax_segments *s)
     return 4 * n;
 }
 
+bool ax_segments_quantized(const struct ax_segments *s)
+{
+    for (int i = 0; i < s->partition.n_segments; i++) {
+        const struct ax_program *p = s->models[i]->program;
+        for (int k = 0; k < p->n_operands; k++)
+            if (p->operands[k].dtype == AX_DTYPE_INT8) return true;
+    }
+    return false;
+}
+
 int64_t ax_segments_weights_bytes(const struct ax_segments *s)
 {
     int64_t bytes = 0;

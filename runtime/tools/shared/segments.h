@@ -17,6 +17,7 @@ enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *c,
 void ax_segments_stop(struct ax_segments *s);
 struct ax_pipeline *ax_segments_pipeline(struct ax_segments *s); /* NULL while it is stopped */
 int ax_segments_in_flight(const struct ax_segments *s);          /* requests that keep all stages busy */
+bool ax_segments_quantized(const struct ax_segments *s);         /* a tensor between or in front of them is */
 int64_t ax_segments_weights_bytes(const struct ax_segments *s);
 int64_t ax_segments_activations_bytes(const struct ax_segments *s); /* of all stages, buffers between them included */
 /* Samples lie one behind the other in each buffer, whose bytes are those of one. All are done when it returns. */
