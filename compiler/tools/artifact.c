@@ -47,7 +47,7 @@ static void hash_preprocessing(struct ax_hasher *h, const struct ax_descriptor *
     struct ax_descriptor before = *p;
     before.n_after = 0;
     before.name = before.model = "x";
-    before.source = before.description = NULL;
+    before.source = before.description = before.family = NULL;
     char *text = ax_descriptor_text(&before);
     ax_hasher_add_text(h, text);
     free(text);

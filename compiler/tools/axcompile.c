@@ -42,7 +42,9 @@ static const struct ax_option options[] = {
      "model, or the options below.",
      "Pictures"},
     {"family", 0, "NAME", AX_OPT_STRING, AT(family), NULL, NULL,
-     "The pipeline of a known family (yolov8, nanodet...; axrun --list shows all), fitted to the input's size.", NULL},
+     "The pipeline of a known family (yolov8, nanodet...; axrun --list shows all), fitted to the input's size. Without it, and "
+     "where nothing else says what the pipeline is, it is recognized from the outputs where that is certain.",
+     NULL},
     {"resize", 0, "HOW", AX_OPT_STRING, AT(resize), "crop", "crop|stretch|letterbox", "How pictures fit the input.", NULL},
     {"color", 0, "ORDER", AX_OPT_STRING, AT(color), NULL, "rgb|bgr|gray", "What the model expects (default by its channels).",
      NULL},
@@ -50,7 +52,8 @@ static const struct ax_option options[] = {
      "Factor of the 0..255 of a pixel; then mean, then std.", NULL},
     {"mean", 0, "M[,M,M]", AX_OPT_LIST, AT(mean), NULL, NULL, "Subtracted after scaling.", NULL},
     {"std", 0, "S[,S,S]", AX_OPT_LIST, AT(std), NULL, NULL, "Divided by after subtracting.", NULL},
-    {"labels", 0, "FILE", AX_OPT_STRING, AT(labels), NULL, NULL, "Class names, one a line.", NULL},
+    {"labels", 0, "FILE", AX_OPT_STRING, AT(labels), NULL, NULL, "Class names, one a line; in place of those of the pipeline.",
+     NULL},
     {"output", 'o', "DIR", AX_OPT_STRING, AT(output), NULL, NULL,
      "Folder of model.axmodel, manifest.json and model.json. Default: build/NAME/NAME/1.", "Output"},
     {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL, "Default: the file's name.", NULL},
@@ -214,7 +217,7 @@ static enum ax_status compile(struct ax_compile_job *j, int *unchanged, struct a
     if (!s) s = ax_job_key(j, err);
     if (!s && !j->set->force && ax_job_up_to_date(j)) {
         *unchanged = 1;
-        return AX_OK;
+        return ax_job_follow_pipeline(j, &j->pipeline_followed, err);
     }
     if (!s && calibrate) s = quantize(j, err);
     struct ax_lower_options lower = {0};
@@ -235,7 +238,8 @@ static void finish(struct ax_compile_job *j)
 static void say_result(struct ax_compile_job *j, int unchanged)
 {
     if (unchanged) {
-        printf("%s: nothing changed, %s stands (--force recompiles)\n", j->path, j->dir);
+        printf("%s: nothing changed, %s stands (--force recompiles)%s\n", j->path, j->dir,
+               j->pipeline_followed ? "; its model.json is new" : "");
         return;
     }
     if (j->set->stop_after) return;
@@ -270,6 +274,8 @@ int main(int argc, char **argv)
     if (!s) say_result(&j, unchanged);
     if (j.calib && !unchanged && *ax_calib_warnings(j.calib))
         fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));
+    if (!s && !set.stop_after && ax_job_pipeline_warning(&j))
+        fprintf(stderr, "axcompile: warning: %s\n", ax_job_pipeline_warning(&j));
     if (!s) code = AX_EXIT_DONE;
     if (!s && set.num_segments && !set.stop_after) s = ax_job_segments(&j, &code, &err);
     if (s) code = ax_tool_failed(&tool, &err);

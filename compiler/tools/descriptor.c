@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "files/modeljson_families.h"
 #include "tools/job.h"
+#include "tools/recognize.h"
 
 /* Input as pictures are fed: width, height, channels; 0 when the input is no picture. */
 static int picture_input(const struct ax_graph *g, int64_t *w, int64_t *h, int64_t *c)
@@ -90,31 +91,97 @@ static enum ax_status made_up(struct ax_compile_job *j, struct ax_error *err)
     return s;
 }
 
-static enum ax_status of_family(struct ax_compile_job *j, struct ax_error *err)
+/* The family's own labels name other classes where the model has more or fewer. */
+static void drop_wrong_labels(struct ax_compile_job *j)
+{
+    for (int i = 0; i < j->pipeline.n_after; i++) {
+        struct ax_pipe_step *step = &j->pipeline.after[i];
+        const struct ax_param_row *row = ax_pipe_row(step->kind)->params;
+        int classes = ax_family_classes(j->source, step);
+        for (int k = 0; row[k].name && classes; k++)
+            if (row[k].kind == AX_PARAM_LABELS && step->params[k].given && step->params[k].count != classes) {
+                j->labels_dropped = step->params[k].count;
+                step->params[k] = (struct ax_param){0};
+            }
+    }
+}
+
+static enum ax_status of_family(struct ax_compile_job *j, const char *family, struct ax_error *err)
 {
     int64_t width, height, channels;
-    enum ax_status s = ax_family_read(j->set->family, &j->pipeline, err);
+    enum ax_status s = ax_family_read(family, &j->pipeline, err);
     if (s) return s;
     if (!picture_input(j->source, &width, &height, &channels) || width < 1 || height < 1 || width > 65536 || height > 65536)
         return ax_fail(err, AX_SHAPE, "%s: --family %s needs a first input of pictures, NCHW or NHWC, with a known size",
-                       j->path, j->set->family);
+                       j->path, family);
     ax_family_fit(&j->pipeline, (int)width, (int)height);
+    j->pipeline.family = j->pipeline.name;
     j->pipeline.description = NULL;
+    drop_wrong_labels(j);
     return AX_OK;
 }
 
-enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
+/* Nobody said anything: the outputs may. */
+static enum ax_status of_outputs(struct ax_compile_job *j, struct ax_error *err)
 {
-    const char *own = ax_path_join(&j->mem, j->dir, "model.json");
+    bool certain = false;
+    const char *family = j->preprocessing_given ? NULL : ax_family_recognize(j->source, &certain);
+    j->family_recognized = certain;
+    j->family_hint = certain ? NULL : family;
+    return certain ? of_family(j, family, err) : made_up(j, err);
+}
+
+/* --labels name the classes of whatever pipeline it is. */
+static void take_labels(struct ax_compile_job *j, struct ax_descriptor *p)
+{
+    char *full = j->set->labels ? realpath(j->set->labels, NULL) : NULL;
+    for (int i = 0; i < p->n_after && j->set->labels; i++) {
+        const struct ax_param_row *row = ax_pipe_row(p->after[i].kind)->params;
+        for (int k = 0; row[k].name; k++)
+            if (row[k].kind == AX_PARAM_LABELS)
+                p->after[i].params[k] =
+                    (struct ax_param){.given = true, .text = ax_arena_str(&j->mem, full ? full : j->set->labels)};
+    }
+    free(full);
+}
+
+static const char *own_path(struct ax_compile_job *j)
+{
+    return ax_path_join(&j->mem, j->dir, "model.json");
+}
+
+static enum ax_status find_pipeline(struct ax_compile_job *j, struct ax_error *err)
+{
     char *dir = ax_path_dir(&j->mem, j->path), *stem = ax_path_stem(&j->mem, j->path);
     const char *beside = ax_path_join(&j->mem, dir, ax_arena_printf(&j->mem, "%s.json", stem));
     if (j->set->pipeline && j->set->family)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--pipeline and --family: either of them says what the pipeline is");
-    if (j->set->family) return of_family(j, err);
+    if (j->set->family) return of_family(j, j->set->family, err);
     if (j->set->pipeline) return ax_descriptor_read(j->set->pipeline, &j->pipeline, err);
-    if (!j->preprocessing_given && ax_file_exists(own)) return ax_descriptor_read(own, &j->pipeline, err);
+    if (!j->preprocessing_given && ax_file_exists(own_path(j))) return ax_descriptor_read(own_path(j), &j->pipeline, err);
     if (!j->preprocessing_given && ax_file_exists(beside)) return ax_descriptor_read(beside, &j->pipeline, err);
-    return made_up(j, err);
+    return of_outputs(j, err);
+}
+
+enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
+{
+    enum ax_status s = find_pipeline(j, err);
+    if (!s) take_labels(j, &j->pipeline);
+    return s;
+}
+
+const char *ax_job_pipeline_warning(struct ax_compile_job *j)
+{
+    int64_t w, h, c;
+    if (!j->pipeline_assumed || !picture_input(j->source, &w, &h, &c)) return NULL;
+    const char *hint = j->family_hint
+                           ? ax_arena_printf(&j->mem, " Its outputs look like %s: --family %s.", j->family_hint, j->family_hint)
+                           : "";
+    return ax_arena_printf(&j->mem,
+                           "nobody said how pictures become the input of %s; guessed: %s, %s, scaled to 0..1.%s Say it with "
+                           "--family, --pipeline, or --resize, --color, --scale, --mean and --std",
+                           j->name, !strcmp(j->set->resize, "crop") ? "cropped" : j->set->resize, c == 1 ? "grey" : "RGB",
+                           hint);
 }
 
 static enum ax_status inline_labels(struct ax_compile_job *j, struct ax_param *p, struct ax_error *err)
@@ -165,4 +232,36 @@ enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text,
     *text = ax_arena_str(&j->mem, made);
     free(made);
     return AX_OK;
+}
+
+enum ax_status ax_job_follow_pipeline(struct ax_compile_job *j, bool *changed, struct ax_error *err)
+{
+    struct ax_descriptor own;
+    const char *text;
+    uint8_t *there;
+    size_t bytes;
+    enum ax_status s = ax_descriptor_read(own_path(j), &own, err);
+    bool other = !s && j->set->family && (!own.family || strcmp(own.family, j->set->family) != 0);
+    *changed = false;
+    if (s || (!other && !j->set->pipeline && !j->set->labels)) {
+        ax_descriptor_free(&own);
+        return s;
+    }
+    if (!other && !j->set->pipeline) { /* new labels into what may have been edited */
+        ax_descriptor_free(&j->pipeline);
+        j->pipeline = own;
+        take_labels(j, &j->pipeline);
+    } else
+        ax_descriptor_free(&own);
+    s = ax_job_pipeline_text(j, &text, err);
+    if (!s) s = ax_file_read(own_path(j), 64 << 20, &there, &bytes, err);
+    if (s) return s;
+    *changed = bytes != strlen(text) || memcmp(there, text, bytes) != 0;
+    free(there);
+    if (!*changed) return AX_OK;
+    struct ax_commit *c = ax_commit_new();
+    s = ax_commit_add_text(c, own_path(j), text, err);
+    if (!s) s = ax_commit_finish(c, err);
+    ax_commit_free(c);
+    return s;
 }

@@ -42,8 +42,11 @@ struct ax_compile_job {
     bool min_sqnr_given, preprocessing_given;
     struct ax_arena mem;
     struct ax_descriptor pipeline;
-    bool pipeline_assumed; /* nobody said how pictures become inputs */
-    const char *family;    /* whose pipeline it is; NULL: none's */
+    bool pipeline_assumed;   /* nobody said how pictures become inputs */
+    bool family_recognized;  /* the pipeline's family was told from the outputs */
+    const char *family_hint; /* a family that may fit; NULL: none */
+    bool pipeline_followed;  /* model.json of an artifact that is up to date is a new one */
+    int labels_dropped;      /* of the family, because the model has another number of classes */
     struct ax_calib *calib;
     struct ax_graph *source; /* as imported and through the passes */
     struct ax_graph *graph;  /* as lowered: source, or the int8 graph */
@@ -57,6 +60,10 @@ struct ax_compile_job {
 /* descriptor.c: the pipeline descriptor, from --pipeline, from --family, from the artifact's own (perhaps edited) model.json,
  * from the .json beside the model, or from the options and the model's input. */
 enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err);
+/* Where the artifact is up to date: model.json follows a new --family, --pipeline or --labels; edits to it stay otherwise. */
+enum ax_status ax_job_follow_pipeline(struct ax_compile_job *j, bool *changed, struct ax_error *err);
+/* What there is to be warned of: how pictures become inputs was guessed. NULL: nothing. In j->mem. */
+const char *ax_job_pipeline_warning(struct ax_compile_job *j);
 /* Its text for the artifact: labels inside, paths relative to the artifact's folder. In j->mem. */
 enum ax_status ax_job_pipeline_text(struct ax_compile_job *j, const char **text, struct ax_error *err);
 

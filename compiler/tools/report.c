@@ -87,6 +87,16 @@ static double seconds_since(const struct timespec *t)
     return (double)(now.tv_sec - t->tv_sec) + 1e-9 * (double)(now.tv_nsec - t->tv_nsec);
 }
 
+static void pipeline(FILE *f, const struct ax_compile_job *j)
+{
+    if (j->pipeline.family)
+        fprintf(f, "%-10s family %s%s\n", "Pipeline", j->pipeline.family,
+                j->family_recognized ? ", recognized from the outputs (--family says otherwise)" : "");
+    if (j->labels_dropped)
+        fprintf(f, "%-10s its %d labels are left out, the model has another number of classes; --labels names them\n", "",
+                j->labels_dropped);
+}
+
 char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool operations)
 {
     char *text = NULL, *out, params[AX_BYTES_TEXT];
@@ -101,6 +111,7 @@ char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool 
     fprintf(f, "%-10s %d in int8, %d in float; %lld parameters (%s), %.3f GMAC\n", "Operations", int8, other, (long long)m->parameters,
             ax_bytes_text(m->memory.weights_bytes, params), (double)m->macs * 1e-9);
     memory(f, m);
+    pipeline(f, j);
     if (j->calib)
         fprintf(f, "%-10s %lld samples of %s, seed %lld, ranges by %s\n", "Calibrated", (long long)m->calibration.count,
                 m->calibration.source, (long long)m->calibration.seed, m->calibration.range);

@@ -158,13 +158,14 @@ static void parse_branches(struct ax_descriptor *p, struct ax_json list)
 
 static enum ax_status parse_document(struct ax_json_doc *doc, struct ax_descriptor *p)
 {
-    static const char *const keys[] = {"name",          "model",          "source",   "description",
+    static const char *const keys[] = {"name",          "model",          "source",   "family", "description",
                                        "preprocessing", "postprocessing", "branches", NULL};
     struct ax_json root = ax_json_root(doc);
     ax_json_only(root, keys);
     p->name = text_or_null(p, ax_json_need(root, "name"));
     p->model = text_or_null(p, ax_json_need(root, "model"));
     p->source = text_or_null(p, ax_json_get(root, "source"));
+    p->family = text_or_null(p, ax_json_get(root, "family"));
     p->description = text_or_null(p, ax_json_get(root, "description"));
     if (p->model && !*p->model) ax_json_fail(ax_json_get(root, "model"), "is empty; the name of an .axmodel is expected");
     p->before = parse_steps(p, ax_json_get(root, "preprocessing"), true, &p->n_before);

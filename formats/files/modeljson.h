@@ -5,6 +5,7 @@
  *       "name": "resnet18",
  *       "model": "model.axmodel",            relative to the folder of model.json
  *       "source": "resnet18.onnx",           optional: the float model, for --pipe float
+ *       "family": "classifier",              optional: whose pipeline it began as
  *       "preprocessing": [ {"type": "resize", "width": 224, "height": 224}, ... ],
  *       "postprocessing": [ {"type": "classification", "top_k": 5} ],
  *                                             optional, of a joined model in place of postprocessing:
@@ -106,6 +107,7 @@ struct ax_branch {
 struct ax_descriptor {
     struct ax_arena mem;
     const char *name, *model, *source, *description; /* source, description: NULL if absent */
+    const char *family;                              /* whose pipeline it began as; NULL: none's */
     const char *dir;                                 /* folder of the descriptor: "" when parsed from memory */
     struct ax_pipe_step *before, *after;
     int n_before, n_after;

@@ -85,6 +85,7 @@ char *ax_descriptor_text(const struct ax_descriptor *p)
     ax_jw_text(w, "name", p->name);
     ax_jw_text(w, "model", p->model);
     if (p->source) ax_jw_text(w, "source", p->source);
+    if (p->family) ax_jw_text(w, "family", p->family);
     if (p->description) ax_jw_text(w, "description", p->description);
     write_steps(w, "preprocessing", p->before, p->n_before);
     if (p->n_branches)
@@ -276,6 +277,7 @@ char *ax_descriptor_schema(void)
     schema_text(w, "name", "What the pipeline is called.");
     schema_text(w, "model", "The .axmodel, relative to the folder of this file.");
     schema_text(w, "source", "The .onnx that it was compiled from, for --pipe float.");
+    schema_text(w, "family", "Whose pipeline it began as: a name that axrun --list shows.");
     schema_text(w, "description", "For people.");
     schema_steps(w, "preprocessing", true);
     schema_steps(w, "postprocessing", false);

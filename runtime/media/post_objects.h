@@ -42,9 +42,9 @@ struct ax_scoring {
     bool logits; /* a sigmoid makes them probabilities */
     float least; /* what is below is dropped */
 };
-/* Threshold and form of scores as the step has them; logits are recognized by values outside 0..1. */
+/* Threshold and form of scores as the step has them; logits are recognized by values below 0. */
 struct ax_scoring ax_scoring_of(const struct ax_post_step *s, const struct ax_candidates *c, int first, int classes);
-/* Whether these numbers [first, first + count) hold values that are no probabilities. */
+/* Whether these numbers [first, first + count) are logits: some lie below 0. */
 bool ax_candidates_are_logits(const struct ax_candidates *c, int first, int count);
 /* A new object of the candidate's best class, with its probability times `factor`; NULL: it is not good enough. Where all
  * classes are asked for, the others follow as twins, which get the box from ax_objects_sort. */

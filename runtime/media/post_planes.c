@@ -18,7 +18,7 @@ bool ax_planes_of(const struct ax_post_tensor *t, int channels, struct ax_planes
 bool ax_planes_are_logits(const struct ax_planes *p)
 {
     for (int64_t i = 0; i < (int64_t)p->channels * p->width * p->height; i++)
-        if (p->data[i] < -0.01f || p->data[i] > 1.01f) return true;
+        if (p->data[i] < -0.1f) return true;
     return false;
 }
 

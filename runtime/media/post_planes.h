@@ -16,7 +16,7 @@ static inline float ax_plane_at(const struct ax_planes *p, int channel, int x, i
 }
 /* False: the output is no map of so many channels. */
 bool ax_planes_of(const struct ax_post_tensor *t, int channels, struct ax_planes *out);
-/* Whether channel k holds values that are no probabilities. */
+/* Whether the values are logits: some lie below 0. */
 bool ax_planes_are_logits(const struct ax_planes *p);
 
 /* A new object of these points, in pixels of the picture: its box is that of the visible points, of all where none is. */
