@@ -72,11 +72,11 @@ static enum ax_status cost_of_profile(struct ax_seg_costs *c, const struct ax_gr
     return AX_OK;
 }
 
-static struct ax_seg_rates rates_of(const struct ax_device_desc *d, bool measured)
+static struct ax_seg_rates rates_of(const struct ax_device_desc *d, bool in_steps)
 {
     return (struct ax_seg_rates){
         .on_chip_bytes = d->on_chip_bytes,
-        .stream = measured ? 0 : ax_device_fs_per_byte(d->stream_bytes_per_second),
+        .stream = in_steps ? 0 : ax_device_fs_per_byte(d->stream_bytes_per_second),
         .in = ax_device_fs_per_byte(d->in_bytes_per_second),
         .out = ax_device_fs_per_byte(d->out_bytes_per_second),
         .overhead = ax_device_ps(d->call_seconds),
@@ -101,7 +101,8 @@ enum ax_status ax_seg_costs_make(struct ax_seg_costs *c, const struct ax_graph *
         for (int v = 0; v < g->n_nodes; v++) c->nodes[v].compute = c->nodes[v].param_bytes;
         return AX_OK;
     }
-    c->problem.rates = rates_of(d, by == AX_SEG_BY_PROFILE);
+    /* Steps measured on real cores took what streaming took; simulated ones are counted without. */
+    c->problem.rates = rates_of(d, by == AX_SEG_BY_PROFILE && strncmp(profile->device, "sim:", 4) != 0);
     if (by == AX_SEG_BY_PROFILE) return cost_of_profile(c, g, p, profile, err);
     cost_of_steps(c, p, d);
     return AX_OK;

@@ -19,7 +19,8 @@ struct ax_seg_costs {
 enum ax_seg_by { AX_SEG_BY_SIZE, AX_SEG_BY_LATENCY, AX_SEG_BY_PROFILE };
 
 /* p is the graph's program. d and profile: see `by`; a profile takes the device's transfer rates and overheads, and no
- * streaming, which its times hold already. Everything is in mem. AX_INVALID_ARGUMENT where the profile is not of this model. */
+ * streaming, which its times hold already (unless it is of a simulated device). Everything is in mem. AX_INVALID_ARGUMENT where
+ * the profile is not of this model. */
 enum ax_status ax_seg_costs_make(struct ax_seg_costs *c, const struct ax_graph *g, const struct ax_program *p,
                                  enum ax_seg_by by, const struct ax_device_desc *d, const struct ax_profile *profile,
                                  struct ax_arena *mem, struct ax_error *err);

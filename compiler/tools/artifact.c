@@ -69,6 +69,7 @@ enum ax_status ax_job_key(struct ax_compile_job *j, struct ax_error *err)
         if (value->data) ax_hasher_add(h, value->data, (size_t)ax_value_bytes(value));
     }
     hash_settings(h, j->set);
+    if (j->device.name) add_number(h, (double)j->device.on_chip_bytes);
     hash_preprocessing(h, &j->pipeline);
     if (j->calib) {
         struct ax_hash128 c = ax_calib_hash(j->calib);
@@ -90,10 +91,11 @@ bool ax_job_up_to_date(struct ax_compile_job *j)
     return !ax_manifest_read(manifest, &m, &j->mem, &ignored) && m.key && !strcmp(m.key, j->key);
 }
 
-static void fill_memory(struct ax_manifest_memory *m)
+/* Activations lie in the same memory, unless the device's description says what is there for weights. */
+static void fill_memory(const struct ax_compile_job *j, struct ax_manifest_memory *m)
 {
-    m->device_bytes = DEVICE_BYTES;
-    int64_t room = m->device_bytes - m->activations_bytes;
+    m->device_bytes = j->device.name ? j->device.on_chip_bytes : DEVICE_BYTES;
+    int64_t room = m->device_bytes - (j->device.name ? 0 : m->activations_bytes);
     m->on_chip_bytes = room < 0 ? 0 : m->weights_bytes < room ? m->weights_bytes : room;
     m->off_chip_bytes = m->weights_bytes - m->on_chip_bytes;
 }
@@ -158,7 +160,7 @@ void ax_job_manifest(struct ax_compile_job *j, struct ax_manifest *m)
         m->macs += step->macs;
         if (step->node >= 0 && step->node < m->n_operations) m->operations[step->node].macs += step->macs;
     }
-    fill_memory(&m->memory);
+    fill_memory(j, &m->memory);
     fill_calibration(j, &m->calibration);
     fill_options(j, m);
     m->accuracy = (struct ax_manifest_accuracy){NAN, NAN, NAN};

@@ -57,6 +57,10 @@ static const struct ax_option options[] = {
     {"output", 'o', "DIR", AX_OPT_STRING, AT(output), NULL, NULL,
      "Folder of model.axmodel, manifest.json and model.json. Default: build/NAME/NAME/1.", "Output"},
     {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL, "Default: the file's name.", NULL},
+    {"device", 0, "DEVICE", AX_OPT_STRING, AT(device), NULL, NULL,
+     "Report memory for, and with --num_segments cut for, this chip: a description by its name in models/devices (also as "
+     "sim:NAME), or by its path.",
+     NULL},
     {"num_segments", 0, "N", AX_OPT_STRING, AT(num_segments), NULL, NULL,
      "Cut the result into N segments (or auto) that run as a pipeline, in the same folder; axsegment has more options.", NULL},
     {"compress", 'z', NULL, AX_OPT_FLAG, AT(compress), NULL, NULL, "Compress the sections of the .axmodel.", NULL},
@@ -270,7 +274,9 @@ int main(int argc, char **argv)
     j.name = set.name ? set.name : ax_path_stem(&j.mem, j.path);
     j.dir = set.output ? set.output : ax_arena_printf(&j.mem, "build/%s/%s/1", j.name, j.name);
     int unchanged = 0;
-    enum ax_status s = compile(&j, &unchanged, &err);
+    bool simulated;
+    enum ax_status s = set.device ? ax_device_find(set.device, &j.device, &simulated, &j.mem, &err) : AX_OK;
+    if (!s) s = compile(&j, &unchanged, &err);
     if (!s) say_result(&j, unchanged);
     if (j.calib && !unchanged && *ax_calib_warnings(j.calib))
         fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/options.h"
+#include "files/device.h"
 #include "files/manifest.h"
 #include "files/modeljson.h"
 #include "quantizer/quantizer.h"
@@ -27,7 +28,7 @@ struct ax_compile_settings {
     struct ax_list mean, std;
     double scale;
     /* output */
-    const char *output, *name, *num_segments;
+    const char *output, *name, *num_segments, *device;
     bool compress, force, json, show_operations;
     /* for developers */
     const char *print_after, *stop_after;
@@ -52,7 +53,8 @@ struct ax_compile_job {
     struct ax_graph *graph;  /* as lowered: source, or the int8 graph */
     struct ax_program *program;
     struct ax_quant_report report;
-    bool measured; /* report is filled */
+    bool measured;                /* report is filled */
+    struct ax_device_desc device; /* --device; name NULL: none was given */
     char key[AX_HASH_TEXT], source_hash[AX_HASH_TEXT];
     struct timespec begin;
 };

@@ -31,8 +31,10 @@ static int count_rows(struct ax_arena *mem, const struct ax_manifest *m, struct 
                             m->operations[i].reason ? m->operations[i].reason : "", 1};
     qsort(r, (size_t)m->n_operations, sizeof *r, by_row);
     for (int i = 0; i < m->n_operations; i++) {
-        if (n && !by_row(&r[n - 1], &r[i])) r[n - 1].count++;
-        else r[n++] = r[i];
+        if (n && !by_row(&r[n - 1], &r[i]))
+            r[n - 1].count++;
+        else
+            r[n++] = r[i];
     }
     *out = r;
     return n;
@@ -51,20 +53,22 @@ static void ports(FILE *f, const char *what, const struct ax_manifest_port *p, i
     char shape[AX_SHAPE_TEXT];
     for (int i = 0; i < n; i++) {
         fprintf(f, "%-10s %s %s %s", i ? "" : what, p[i].name, ax_shape_text(&p[i].shape, shape), ax_dtype_text(p[i].stored));
-        if (p[i].quant.count == 1) fprintf(f, " scale %.6g zero point %d", (double)p[i].quant.scale[0], p[i].quant.zero_point[0]);
+        if (p[i].quant.count == 1)
+            fprintf(f, " scale %.6g zero point %d", (double)p[i].quant.scale[0], p[i].quant.zero_point[0]);
         fputc('\n', f);
     }
 }
 
-static void memory(FILE *f, const struct ax_manifest *m)
+static void memory(FILE *f, const struct ax_compile_job *j, const struct ax_manifest *m)
 {
     char a[AX_BYTES_TEXT], b[AX_BYTES_TEXT], c[AX_BYTES_TEXT], d[AX_BYTES_TEXT];
     const struct ax_manifest_memory *y = &m->memory;
     fprintf(f, "%-10s parameters %s, activations %s\n", "Memory", ax_bytes_text(y->weights_bytes, a),
             ax_bytes_text(y->activations_bytes, b));
-    int64_t left = y->device_bytes - y->activations_bytes - y->on_chip_bytes;
-    fprintf(f, "%-10s on chip %s of %s used for parameters, %s remaining; off chip %s\n", "", ax_bytes_text(y->on_chip_bytes, a),
-            ax_bytes_text(y->device_bytes, b), ax_bytes_text(left > 0 ? left : 0, c), ax_bytes_text(y->off_chip_bytes, d));
+    int64_t left = y->device_bytes - (j->device.name ? 0 : y->activations_bytes) - y->on_chip_bytes;
+    fprintf(f, "%-10s on chip %s of %s used for parameters, %s remaining; off chip %s\n", "",
+            ax_bytes_text(y->on_chip_bytes, a), ax_bytes_text(y->device_bytes, b), ax_bytes_text(left > 0 ? left : 0, c),
+            ax_bytes_text(y->off_chip_bytes, d));
 }
 
 static void errors(FILE *f, const struct ax_quant_report *r)
@@ -108,9 +112,9 @@ char *ax_job_report(struct ax_compile_job *j, const struct ax_manifest *m, bool 
     fprintf(f, "%-10s %s -> %s in %.1f s\n", "Compiled", j->path, j->dir, seconds_since(&j->begin));
     ports(f, "Inputs", m->inputs, m->n_inputs);
     ports(f, "Outputs", m->outputs, m->n_outputs);
-    fprintf(f, "%-10s %d in int8, %d in float; %lld parameters (%s), %.3f GMAC\n", "Operations", int8, other, (long long)m->parameters,
-            ax_bytes_text(m->memory.weights_bytes, params), (double)m->macs * 1e-9);
-    memory(f, m);
+    fprintf(f, "%-10s %d in int8, %d in float; %lld parameters (%s), %.3f GMAC\n", "Operations", int8, other,
+            (long long)m->parameters, ax_bytes_text(m->memory.weights_bytes, params), (double)m->macs * 1e-9);
+    memory(f, j, m);
     pipeline(f, j);
     if (j->calib)
         fprintf(f, "%-10s %lld samples of %s, seed %lld, ranges by %s\n", "Calibrated", (long long)m->calibration.count,

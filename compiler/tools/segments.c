@@ -4,9 +4,13 @@
 
 enum ax_status ax_job_segments(struct ax_compile_job *j, int *code, struct ax_error *err)
 {
-    const char *args[] = {
-        j->dir, "--num_segments", j->set->num_segments, "--name", j->name, "-o", j->dir, j->set->compress ? "--compress" : NULL,
-        NULL};
+    const char *args[12] = {j->dir, "--num_segments", j->set->num_segments, "--name", j->name, "-o", j->dir};
+    int n = 7;
+    if (j->set->compress) args[n++] = "--compress";
+    if (j->set->device) {
+        args[n++] = "--device";
+        args[n++] = j->set->device;
+    }
     fflush(stdout);
     return ax_spawn_tool("axsegment", args, j->set->json, code, err);
 }

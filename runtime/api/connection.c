@@ -1,70 +1,69 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "api/internal.h"
 #include "base/status.h"
 
-static void close_leases(struct ax_connection *c)
+static enum ax_status unknown_device(struct ax_context *c, const char *device, struct ax_error *err)
 {
-    for (int i = 0; i < c->n; i++) close(c->lease[i]);
-}
-
-/* Takes up to `cores` leases (0: all there are) and says who has the first one that is missing. */
-static enum ax_status take_leases(struct ax_connection *c, int cores, int *all, int *holder, struct ax_error *err)
-{
-    int candidates[AX_MAX_CORES], want;
-    *all = ax_lease_candidates(candidates);
-    want = cores ? cores : *all;
-    for (int i = 0; i < *all && c->n < want; i++) {
-        int who = 0, fd = ax_lease_take(candidates[i], &who, err);
-        if (fd == -2) return err->status;
-        if (fd == -1) {
-            if (!*holder) *holder = who;
-            continue;
-        }
-        c->cores[c->n] = candidates[i];
-        c->lease[c->n++] = fd;
-    }
-    return AX_OK;
-}
-
-static enum ax_status too_few(const struct ax_connection *c, int cores, int all, int holder, struct ax_error *err)
-{
-    char who[64] = "";
-    if (holder == getpid())
-        strcpy(who, "; another connection of this process holds some");
-    else if (holder)
-        snprintf(who, sizeof who, "; process %d holds some", holder);
-    return ax_fail(err, AX_BUSY,
-                   "device 'cpu' has %d core%s, of which %d %s free; %d asked for%s. Ask for fewer, or free the others first",
-                   all, all == 1 ? "" : "s", c->n, c->n == 1 ? "is" : "are", cores ? cores : 1, who);
+    struct ax_device known[16];
+    int n = ax_context_devices(c, known, 16);
+    char list[512];
+    size_t at = 0;
+    for (int i = 0; i < n && i < 16 && at < sizeof list - 80; i++)
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%.64s", i ? ", " : "", known[i].name);
+    return ax_fail(err, AX_NOT_FOUND, "there is no device '%s'; known: %s", device, list);
 }
 
 enum ax_status ax_connect(struct ax_context *context, const char *device, int cores, struct ax_connection **out,
                           struct ax_error *err)
 {
     *out = NULL;
-    if (device && strcmp(device, "cpu")) return ax_fail(err, AX_NOT_FOUND, "there is no device '%s'; known: cpu", device);
+    bool is_cpu = !device || !strcmp(device, "cpu");
+    const struct ax_chip *chip = is_cpu ? NULL : ax_context_chip(context, device);
+    if (!is_cpu && !chip) return unknown_device(context, device, err);
     if (cores < 0 || cores > AX_MAX_CORES)
         return ax_fail(err, AX_INVALID_ARGUMENT, "%d cores asked for; expected 0 to %d", cores, AX_MAX_CORES);
     struct ax_connection *c = calloc(1, sizeof *c);
     if (!c) return ax_fail(err, AX_NO_MEMORY, "no memory for a connection");
-    int all = 0, holder = 0;
-    enum ax_status s = take_leases(c, cores, &all, &holder, err);
-    if (s == AX_OK && (c->n == 0 || c->n < cores)) s = too_few(c, cores, all, holder, err);
+    c->type = is_cpu ? &ax_cpu_device : &ax_sim_device;
+    c->device = is_cpu ? "cpu" : chip->device;
+    c->chip = is_cpu ? NULL : &chip->desc;
+    enum ax_status s = c->type->connect(c, cores, err);
     if (s != AX_OK) {
-        close_leases(c);
+        c->type->disconnect(c);
         free(c);
         return s;
     }
     atomic_init(&c->refs, 1);
+    atomic_init(&c->clock_ps, 0);
     pthread_mutex_init(&c->lock, NULL);
     c->context = context;
     ax_context_hold(context);
     *out = c;
     return AX_OK;
+}
+
+const char *ax_connection_device(const struct ax_connection *c)
+{
+    return c->device;
+}
+
+int64_t ax_connection_time_ns(const struct ax_connection *c)
+{
+    struct timespec t;
+    if (c->chip) return atomic_load(&c->clock_ps) / 1000;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void ax_connection_advance(struct ax_connection *c, int64_t ps)
+{
+    int64_t now = atomic_load(&c->clock_ps);
+    while (ps > now && !atomic_compare_exchange_weak(&c->clock_ps, &now, ps)) {
+    }
 }
 
 void ax_connection_hold(struct ax_connection *c)
@@ -75,7 +74,7 @@ void ax_connection_hold(struct ax_connection *c)
 void ax_connection_free(struct ax_connection *c)
 {
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1) return;
-    close_leases(c);
+    c->type->disconnect(c);
     pthread_mutex_destroy(&c->lock);
     ax_context_free(c->context);
     free(c);

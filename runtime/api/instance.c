@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/internal.h"
+#include "api/sim_line.h"
 #include "base/status.h"
 #include "exec/pool.h"
 
@@ -25,7 +26,11 @@ struct ax_instance {
     struct ax_connection *connection;
     struct ax_instance_options opt;
     int n_cores, *cores;
-    struct ax_exec **lanes;
+    struct ax_lane *lanes;
+    struct ax_sim_line *line;   /* of a simulated device: its time */
+    struct ax_sim_times *times; /* of the run at hand, by sample */
+    ax_step_hook *hook;         /* of a simulated device; others have their own */
+    void *hook_ctx;
     struct ax_error *lane_err;
     struct ax_pool *pool;             /* runs the lanes side by side; NULL with a batch of one */
     const struct ax_buffer *in, *out; /* of the request at hand */
@@ -43,9 +48,18 @@ void ax_instance_options_default(struct ax_instance_options *opt)
     *opt = (struct ax_instance_options){.batch = 1, .cores = 0, .pin = 0, .queue = 16};
 }
 
-struct ax_exec *ax_instance_exec(struct ax_instance *i, int sample)
+const char *ax_instance_kernel_name(const struct ax_instance *i, int step)
 {
-    return sample >= 0 && sample < i->opt.batch ? i->lanes[sample] : NULL;
+    return i->lanes[0].type->kernel_name(i->lanes[0].self, step);
+}
+
+void ax_instance_set_hook(struct ax_instance *i, ax_step_hook *hook, void *ctx)
+{
+    pthread_mutex_lock(&i->turn);
+    i->hook = hook;
+    i->hook_ctx = ctx;
+    if (!i->line) i->lanes[0].type->set_hook(i->lanes[0].self, hook, ctx);
+    pthread_mutex_unlock(&i->turn);
 }
 
 /* -- running -- */
@@ -60,19 +74,41 @@ static struct ax_buffer sample_of(const struct ax_buffer *b, const struct ax_ten
 static void run_lane(void *ctx, int lane)
 {
     struct ax_instance *i = ctx;
-    struct ax_exec *e = i->lanes[lane];
+    const struct ax_lane *e = &i->lanes[lane];
     struct ax_error *err = &i->lane_err[lane];
     const struct ax_program *p = i->model->program;
     err->status = AX_OK;
     for (int k = 0; k < p->n_inputs; k++) {
         struct ax_buffer b = sample_of(&i->in[k], &i->model->inputs[k], lane);
-        if (ax_exec_set_input(e, k, b.data, b.dtype, NULL, err)) return;
+        if (e->type->set_input(e->self, k, b.data, b.dtype, err)) return;
     }
-    ax_exec_run(e, 0, p->n_steps, NULL);
+    e->type->run(e->self, 0, p->n_steps);
     for (int k = 0; k < p->n_outputs; k++) {
         struct ax_buffer b = sample_of(&i->out[k], &i->model->outputs[k], lane);
-        if (ax_exec_get_output(e, k, b.data, b.dtype, NULL, err)) return;
+        if (e->type->get_output(e->self, k, b.data, b.dtype, err)) return;
     }
+}
+
+/* Steps of the first sample, one after another behind the inputs and what is streamed. */
+static void show_steps(const struct ax_instance *i)
+{
+    const struct ax_device_desc *chip = i->connection->chip;
+    const struct ax_program *p = i->model->program;
+    struct ax_device_run r = ax_device_run_of(chip, p, i->opt.cores);
+    int64_t t = i->times[0].end - r.out - r.compute;
+    double faster = 1 + (i->opt.cores - 1) * chip->cooperation;
+    for (int k = 0; k < p->n_steps; k++) {
+        int64_t end = t + (int64_t)((double)ax_device_step_ps(chip, p, &p->steps[k]) / faster);
+        i->hook(i->hook_ctx, k, t / 1000, end / 1000);
+        t = end;
+    }
+}
+
+static void pass_time(struct ax_instance *i)
+{
+    int64_t pushed;
+    ax_connection_advance(i->connection, ax_sim_request(i->line, true, i->times, &pushed));
+    if (i->hook) show_steps(i);
 }
 
 static enum ax_status run_now(struct ax_instance *i, const struct ax_buffer *in, const struct ax_buffer *out,
@@ -88,6 +124,7 @@ static enum ax_status run_now(struct ax_instance *i, const struct ax_buffer *in,
     enum ax_status s = AX_OK;
     for (int k = 0; k < i->opt.batch && s == AX_OK; k++)
         if (i->lane_err[k].status) *err = i->lane_err[k], s = err->status;
+    if (i->line) pass_time(i);
     pthread_mutex_unlock(&i->turn);
     return s;
 }
@@ -256,7 +293,9 @@ enum ax_status ax_instance_wait(struct ax_instance *i, uint64_t request, int64_t
 static void release(struct ax_instance *i)
 {
     ax_pool_free(i->pool);
-    for (int k = 0; i->lanes && k < i->opt.batch; k++) ax_exec_free(i->lanes[k]);
+    for (int k = 0; i->lanes && k < i->opt.batch; k++) ax_lane_free(&i->lanes[k]);
+    ax_sim_line_free(i->line);
+    free(i->times);
     for (int k = 0; i->slots && k < i->opt.queue; k++) free(i->slots[k].buffers);
     if (i->cores) ax_connection_give_back(i->connection, i->cores, i->n_cores);
     free(i->lanes);
@@ -308,10 +347,34 @@ static enum ax_status make_lanes(struct ax_instance *i, struct ax_error *err)
     i->lane_err = calloc((size_t)i->opt.batch, sizeof *i->lane_err);
     if (!i->lanes || !i->lane_err) return ax_fail(err, AX_NO_MEMORY, "no memory for a batch of %d", i->opt.batch);
     for (int k = 0; k < i->opt.batch; k++) {
-        struct ax_exec_options e = {.threads = i->opt.cores, .pin = i->opt.pin, .cores = i->cores + k * i->opt.cores};
-        if (ax_exec_new(i->model->program, &e, &i->lanes[k], err)) return err->status;
+        struct ax_lane_options o = {.threads = i->opt.cores, .pin = i->opt.pin, .cores = i->cores + k * i->opt.cores};
+        if (i->connection->type->lane_new(i->connection, i->model->program, &o, &i->lanes[k], err)) return err->status;
     }
     return i->opt.batch > 1 ? ax_pool_new(i->opt.batch, NULL, &i->pool, err) : AX_OK;
+}
+
+/* A line of one stage for each sample of the batch; they start together. */
+static enum ax_status make_line(struct ax_instance *i, struct ax_error *err)
+{
+    const struct ax_device_desc *chip = i->connection->chip;
+    int n = i->opt.batch;
+    if (!chip) return AX_OK;
+    struct ax_sim_stage *stages = calloc((size_t)n, sizeof *stages);
+    int *order = calloc((size_t)n, sizeof *order);
+    i->times = calloc((size_t)n, sizeof *i->times);
+    if (stages && order && i->times) {
+        for (int k = 0; k < n; k++) {
+            order[k] = k;
+            stages[k] = (struct ax_sim_stage){.run = ax_device_run_of(chip, i->model->program, i->opt.cores),
+                                              .replicas = 1,
+                                              .cores_each = i->opt.cores,
+                                              .cores = i->cores + k * i->opt.cores};
+        }
+        i->line = ax_sim_line_new(chip, stages, n, order, 1, 1);
+    }
+    free(stages);
+    free(order);
+    return i->line ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a batch of %d", n);
 }
 
 static enum ax_status make_queue(struct ax_instance *i, struct ax_error *err)
@@ -333,7 +396,8 @@ static enum ax_status settle_options(struct ax_instance *i, const struct ax_inst
         return ax_fail(err, AX_INVALID_ARGUMENT,
                        "batch %d, cores %d, queue %d: expected a batch of 1 to %d, 0 to %d cores, a queue of 1 to 65536",
                        i->opt.batch, i->opt.cores, i->opt.queue, AX_MAX_CORES, AX_MAX_CORES);
-    if (i->opt.cores == 0) i->opt.cores = ax_connection_free_cores(i->connection) / i->opt.batch;
+    if (i->opt.cores == 0 && i->connection->type->cooperates)
+        i->opt.cores = ax_connection_free_cores(i->connection) / i->opt.batch;
     if (i->opt.cores == 0) i->opt.cores = 1; /* too few: take_cores says so */
     return AX_OK;
 }
@@ -359,6 +423,7 @@ enum ax_status ax_instance_new(struct ax_connection *c, struct ax_model *m, cons
     enum ax_status s = settle_options(i, opt, err);
     if (s == AX_OK) s = take_cores(i, err);
     if (s == AX_OK) s = make_lanes(i, err);
+    if (s == AX_OK) s = make_line(i, err);
     if (s == AX_OK) s = make_queue(i, err);
     if (s == AX_OK)
         *out = i;

@@ -1,10 +1,12 @@
-/* What the files of api/ share, and what Axon's own tools may look at (axbench: the executor of an instance). */
+/* What the files of api/ share, and what Axon's own tools may look at (axbench: the steps of an instance). */
 #ifndef AX_API_INTERNAL_H
 #define AX_API_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
+#include "api/device.h"
 #include "axon/axon.h"
 #include "exec/exec.h"
 #include "files/axmodel.h"
@@ -14,6 +16,13 @@ enum { AX_MAX_CORES = 1024 };
 /* Reference counts: the public _free gives one up, the last one releases. */
 struct ax_context {
     atomic_int refs;
+    pthread_mutex_t lock; /* of chips */
+    struct ax_chip {
+        struct ax_arena mem;
+        struct ax_device_desc desc;
+        const char *device, *text; /* "sim:NAME", for people */
+        struct ax_chip *next;
+    } * chips; /* simulated ones */
 };
 
 struct ax_model {
@@ -27,9 +36,13 @@ struct ax_model {
 struct ax_connection {
     atomic_int refs;
     struct ax_context *context;
-    pthread_mutex_t lock; /* of used */
+    const struct ax_device_type *type;
+    const char *device;                /* its name */
+    const struct ax_device_desc *chip; /* simulated: what it is; NULL: time is real */
+    _Atomic int64_t clock_ps;          /* of the chip */
+    pthread_mutex_t lock;              /* of used */
     int n;
-    int cores[AX_MAX_CORES], lease[AX_MAX_CORES]; /* core numbers; descriptors of their locked files */
+    int cores[AX_MAX_CORES], lease[AX_MAX_CORES]; /* core numbers; for the device's own use */
     char used[AX_MAX_CORES];                      /* by an instance */
 };
 
@@ -39,13 +52,19 @@ void ax_connection_hold(struct ax_connection *c);
 
 /* Marks `want` free cores as used and lists them; -1 when there are not enough. */
 int ax_connection_take(struct ax_connection *c, int want, int *cores);
+/* The chip's clock is at least there. */
+void ax_connection_advance(struct ax_connection *c, int64_t ps);
+/* NULL: there is no such chip. */
+const struct ax_chip *ax_context_chip(struct ax_context *c, const char *device);
 void ax_connection_give_back(struct ax_connection *c, const int *cores, int n);
 
 /* A model around a program that the caller keeps: for tests and for compilers that measure what they made. */
 enum ax_status ax_model_from_program(struct ax_context *c, const struct ax_program *p, struct ax_model **out,
                                      struct ax_error *err);
 
-struct ax_exec *ax_instance_exec(struct ax_instance *i, int sample); /* NULL beyond the batch */
+/* Around every step of the first sample: times of the device. hook NULL ends that. */
+void ax_instance_set_hook(struct ax_instance *i, ax_step_hook *hook, void *ctx);
+const char *ax_instance_kernel_name(const struct ax_instance *i, int step);
 
 /* -- leases (lease.c) -- */
 

@@ -107,7 +107,7 @@ static enum look wait_for_work(struct pl_stage *s)
         s->waiting++;
         pthread_cond_wait(&s->wake, &s->pipeline->lock);
         s->waiting--;
-        *(what == LOOK_STARVED ? &s->starved_ns : &s->blocked_ns) += pl_now() - begin;
+        if (!s->pipeline->line) *(what == LOOK_STARVED ? &s->starved_ns : &s->blocked_ns) += pl_now() - begin;
         what = look(s);
     }
     return what;
@@ -118,9 +118,11 @@ static struct pl_ticket *take(struct pl_stage *s, enum look what)
     struct ax_pipeline *p = s->pipeline;
     uint64_t r = s->next++;
     int behind = (int)(s->ready - r - 1);
-    s->depth_sum += (uint64_t)behind;
-    s->depth_count++;
-    if (behind > s->max_depth) s->max_depth = behind;
+    if (!p->line) {
+        s->depth_sum += (uint64_t)behind;
+        s->depth_count++;
+        if (behind > s->max_depth) s->max_depth = behind;
+    }
     if (r > p->entered) {
         p->entered = r;
         if (p->pushers) pthread_cond_signal(&p->can_push);
@@ -185,10 +187,13 @@ static void complete(struct pl_lane *l, struct pl_ticket *t)
     empty_trash(l, &p->opt.output_allocator);
     t->done_ns = pl_now();
     t->complete = true;
-    p->n_failed += t->failed;
-    p->n_succeeded += !t->failed;
-    if (!t->failed) pl_times_add(&p->latency, t->done_ns - t->pushed_ns);
-    if (++p->finished > p->max_finished) p->max_finished = p->finished;
+    p->finished++;
+    if (!p->line) {
+        p->n_failed += t->failed;
+        p->n_succeeded += !t->failed;
+        if (!t->failed) pl_times_add(&p->latency, t->done_ns - t->pushed_ns);
+        if (p->finished > p->max_finished) p->max_finished = p->finished;
+    }
     if (t->id == p->first && p->poppers) pthread_cond_signal(&p->can_pop);
 }
 
@@ -275,11 +280,11 @@ static void run_taken(struct pl_lane *l, struct pl_ticket *t)
     pthread_mutex_unlock(&p->lock);
     enum ax_status st = run_one(l, t, &took);
     pthread_mutex_lock(&p->lock);
-    s->busy_ns += took;
+    if (!p->line) s->busy_ns += took;
     if (st) {
         s->failed++;
         pl_fail_ticket(p, t, s->index, st, l->err.message);
-    } else {
+    } else if (!p->line) {
         pl_times_add(&s->run, took);
     }
     pass(l, t, true);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "api/internal.h"
+#include "api/sim_line.h"
 
 /* -- times (times.c) -- */
 
@@ -60,7 +61,8 @@ struct pl_worker_type {
     /* NULL, or: whether the port's memory can be elsewhere (its program); widening its halo. */
     const struct ax_program *(*program)(void *self);
     int (*widen)(void *self, int is_output, int port, const int halo[4]);
-    bool converts; /* inputs and outputs of other types than stored */
+    void (*describe)(void *self, struct ax_sim_stage *out); /* on a simulated device: run and cores; NULL: takes no time */
+    bool converts;                                          /* inputs and outputs of other types than stored */
 };
 struct pl_worker {
     const struct pl_worker_type *type;
@@ -130,6 +132,7 @@ struct pl_ticket {
     bool own_out; /* outputs come from the allocator */
     void *user;
     int64_t pushed_ns, done_ns, deadline_ns;
+    bool alone; /* nothing else was under way when it was pushed */
     atomic_int stop;
     struct ax_error err;
 };
@@ -160,6 +163,12 @@ struct ax_pipeline {
     uint64_t n_pushed, n_succeeded, n_failed;
     int64_t since_ns;
     int max_in_flight, max_waiting, finished, max_finished;
+    /* on a simulated device: the statistics are of its time, and count what was popped */
+    struct ax_connection *connection;
+    struct ax_sim_line *line;
+    struct ax_sim_times *times; /* by stage */
+    uint64_t n_line;            /* requests that the line did */
+    int64_t *line_done;         /* of the last n_tickets */
 };
 
 static inline struct pl_ticket *pl_ticket(struct ax_pipeline *p, uint64_t id)
@@ -170,6 +179,15 @@ static inline struct pl_ticket *pl_ticket(struct ax_pipeline *p, uint64_t id)
 /* wire.c */
 enum ax_status pl_wire_up(struct ax_pipeline *p, struct ax_error *err);
 void pl_wires_free(struct ax_pipeline *p);
+
+/* virtual.c: nothing of it happens where time is real (line NULL) */
+enum ax_status pl_line_make(struct ax_pipeline *p, struct ax_connection *c, struct ax_error *err);
+void pl_line_free(struct ax_pipeline *p);
+void pl_line_account(struct ax_pipeline *p, struct pl_ticket *t); /* as it is popped, with the lock held */
+static inline int64_t pl_time(const struct ax_pipeline *p)
+{
+    return p->line ? ax_sim_now(p->line) / 1000 : pl_now();
+}
 
 /* flow.c */
 void *pl_lane_main(void *lane);

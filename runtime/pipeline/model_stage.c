@@ -1,5 +1,5 @@
-/* Compiled models as stages: an executor for each replica, on leased cores. The program is shared with the model; operands and
- * planes are the stage's own, since wiring may widen the halos of ports. */
+/* Compiled models as stages: a lane of the device for each replica, on leased cores. The program is shared with the model;
+ * operands and planes are the stage's own, since wiring may widen the halos of ports. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,35 +16,36 @@ struct model_stage {
     struct ax_arena mem;
     int cores_each, replicas, n_cores, *cores;
     bool pin;
-    struct ax_exec **lanes;
+    struct ax_lane *lanes;
     int *slices, n_slices; /* last step of each, exclusive */
 };
 
-static enum ax_status run_slices(const struct model_stage *m, struct ax_exec *e, const struct pl_call *c, struct ax_error *err)
+static enum ax_status run_slices(const struct model_stage *m, const struct ax_lane *e, const struct pl_call *c,
+                                 struct ax_error *err)
 {
     for (int i = 0, first = 0; i < m->n_slices; first = m->slices[i++]) {
         if (pl_stopped(&c->watch)) return ax_fail(err, AX_CANCELLED, "stopped before step %d", first);
-        ax_exec_run(e, first, m->slices[i], NULL);
+        e->type->run(e->self, first, m->slices[i]);
     }
     return AX_OK;
 }
 
-static enum ax_status give_output(struct ax_exec *e, int i, const struct pl_output *o, struct ax_error *err)
+static enum ax_status give_output(const struct ax_lane *e, int i, const struct pl_output *o, struct ax_error *err)
 {
-    if (o->wire.data && !o->wire.bound && ax_exec_get_output(e, i, o->wire.data, o->wire.dtype, NULL, err)) return err->status;
-    return o->user.data ? ax_exec_get_output(e, i, o->user.data, o->user.dtype, NULL, err) : AX_OK;
+    if (o->wire.data && !o->wire.bound && e->type->get_output(e->self, i, o->wire.data, o->wire.dtype, err)) return err->status;
+    return o->user.data ? e->type->get_output(e->self, i, o->user.data, o->user.dtype, err) : AX_OK;
 }
 
 static enum ax_status run(void *self, const struct pl_call *c, struct ax_error *err)
 {
     struct model_stage *m = self;
-    struct ax_exec *e = m->lanes[c->replica];
+    const struct ax_lane *e = &m->lanes[c->replica];
     enum ax_status s = AX_OK;
     for (int i = 0; i < m->program.n_outputs && !s; i++)
-        if (c->out[i].wire.bound) s = ax_exec_bind(e, 1, i, c->out[i].wire.data, err);
+        if (c->out[i].wire.bound) s = e->type->bind(e->self, 1, i, c->out[i].wire.data, err);
     for (int i = 0; i < m->program.n_inputs && !s; i++)
-        s = c->in[i].bound ? ax_exec_bind(e, 0, i, c->in[i].data, err)
-                           : ax_exec_set_input(e, i, c->in[i].data, c->in[i].dtype, NULL, err);
+        s = c->in[i].bound ? e->type->bind(e->self, 0, i, c->in[i].data, err)
+                           : e->type->set_input(e->self, i, c->in[i].data, c->in[i].dtype, err);
     if (!s) s = run_slices(m, e, c, err);
     for (int i = 0; i < m->program.n_outputs && !s; i++) s = give_output(e, i, &c->out[i], err);
     return s;
@@ -54,7 +55,7 @@ static void release(void *self)
 {
     struct model_stage *m = self;
     if (!m) return;
-    for (int i = 0; m->lanes && i < m->replicas; i++) ax_exec_free(m->lanes[i]);
+    for (int i = 0; m->lanes && i < m->replicas; i++) ax_lane_free(&m->lanes[i]);
     if (m->n_cores) ax_connection_give_back(m->connection, m->cores, m->n_cores);
     free(m->lanes);
     free(m->cores);
@@ -85,8 +86,8 @@ static enum ax_status start(void *self, struct ax_error *err)
     m->lanes = calloc((size_t)m->replicas, sizeof *m->lanes);
     if (!m->lanes) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
     for (int i = 0; i < m->replicas; i++) {
-        struct ax_exec_options e = {.threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each};
-        if (ax_exec_new(&m->program, &e, &m->lanes[i], err)) return err->status;
+        struct ax_lane_options o = {.threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each};
+        if (m->connection->type->lane_new(m->connection, &m->program, &o, &m->lanes[i], err)) return err->status;
     }
     return cut_slices(m, err);
 }
@@ -101,7 +102,15 @@ static int widen(void *self, int is_output, int port, const int halo[4])
     return ax_port_widen(&((struct model_stage *)self)->program, is_output, port, halo);
 }
 
-static const struct pl_worker_type type = {start, run, release, program, widen, true};
+static void describe(void *self, struct ax_sim_stage *out)
+{
+    const struct model_stage *m = self;
+    out->run = ax_device_run_of(m->connection->chip, &m->program, m->cores_each);
+    out->cores = m->cores;
+    out->cores_each = m->cores_each;
+}
+
+static const struct pl_worker_type type = {start, run, release, program, widen, describe, true};
 
 static void copy_operands(struct model_stage *m)
 {

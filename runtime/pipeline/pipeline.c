@@ -128,6 +128,7 @@ static enum ax_status make_all(struct ax_pipeline *p, struct ax_connection *c, c
     if (!s) s = make_tickets(p, err);
     for (int i = 0; i < n && !s; i++)
         if ((s = make_lanes(p, &p->stages[i], err))) ax_fail_in(err, "stage '%s'", p->stages[i].name);
+    if (!s) s = pl_line_make(p, c, err);
     return s ? s : start_threads(p, err);
 }
 
@@ -207,6 +208,7 @@ void ax_pipeline_free(struct ax_pipeline *p)
     free_tickets(p);
     pl_wires_free(p);
     for (int i = 0; i < p->n_stages; i++) free_stage(&p->stages[i]);
+    pl_line_free(p);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->can_push);
     pthread_cond_destroy(&p->can_pop);
@@ -254,7 +256,7 @@ void ax_pipeline_stats(struct ax_pipeline *p, struct ax_pipeline_stats *out)
     *out = (struct ax_pipeline_stats){.pushed = p->n_pushed,
                                       .succeeded = p->n_succeeded,
                                       .failed = p->n_failed,
-                                      .elapsed_ns = pl_now() - p->since_ns,
+                                      .elapsed_ns = pl_time(p) - p->since_ns,
                                       .latency = pl_times_sum(&p->latency),
                                       .in_flight = (int)(p->last - p->first + 1),
                                       .max_in_flight = p->max_in_flight,
@@ -270,7 +272,8 @@ int ax_pipeline_stage_stats(struct ax_pipeline *p, int stage, struct ax_stage_st
     if (stage < 0 || stage >= p->n_stages) return 0;
     const struct pl_stage *s = &p->stages[stage];
     pthread_mutex_lock(&p->lock);
-    double all = (double)(pl_now() - p->since_ns) * s->replicas;
+    int64_t elapsed = pl_time(p) - p->since_ns;
+    double all = (double)(elapsed > 0 ? elapsed : 1) * s->replicas;
     *out = (struct ax_stage_stats){.name = s->name,
                                    .replicas = s->replicas,
                                    .succeeded = s->run.count,
@@ -300,6 +303,6 @@ void ax_pipeline_reset_stats(struct ax_pipeline *p)
         s->busy_ns = s->starved_ns = s->blocked_ns = 0;
         s->max_depth = 0;
     }
-    p->since_ns = pl_now();
+    p->since_ns = pl_time(p);
     pthread_mutex_unlock(&p->lock);
 }

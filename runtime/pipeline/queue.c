@@ -105,6 +105,7 @@ static void fill_ticket(struct ax_pipeline *p, struct pl_ticket *t, const struct
     t->own_out = !r->outputs;
     for (int i = 0; i < p->n_outputs; i++) t->out[i] = r->outputs ? r->outputs[i] : (struct ax_buffer){0};
     t->user = r->user;
+    t->alone = p->first > p->last;
     t->pushed_ns = pl_now();
     bool timed = r->timeout_ms > 0 && r->timeout_ms < INT64_MAX / 2000000;
     t->deadline_ns = timed ? t->pushed_ns + r->timeout_ms * 1000000 : INT64_MAX;
@@ -116,6 +117,7 @@ static void fill_ticket(struct ax_pipeline *p, struct pl_ticket *t, const struct
 static void count_push(struct ax_pipeline *p)
 {
     p->n_pushed++;
+    if (p->line) return;
     if (in_flight(p) > p->max_in_flight) p->max_in_flight = in_flight(p);
     if (pl_waiting(p) > p->max_waiting) p->max_waiting = pl_waiting(p);
 }
@@ -168,6 +170,7 @@ static bool has_result(struct ax_pipeline *p)
 static void take_result(struct ax_pipeline *p, struct ax_result *result, struct ax_buffer *outputs)
 {
     struct pl_ticket *t = pl_ticket(p, p->first);
+    pl_line_account(p, t);
     *result = (struct ax_result){.request = t->id,
                                  .status = t->failed ? t->err.status : AX_OK,
                                  .stage = t->fail_stage,

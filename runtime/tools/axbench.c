@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/options.h"
+#include "files/device.h"
 #include "kernels/cpu.h"
 #include "tools/axbench.h"
 #include "tools/shared/artifact.h"
@@ -12,13 +13,17 @@ struct settings {
     int64_t cores, batch, count, warmup, seed;
     double wait;
     bool json, layers;
-    const char *profile, *tensors;
+    const char *profile, *tensors, *device, *describe;
 };
 
 static const struct ax_option options[] = {
     {"cores", 'c', "N", AX_OPT_INT, offsetof(struct settings, cores), NULL, "1..1024",
      "Cores to run on; without it all that the process may use.", "Measurement"},
     {"threads", 't', "N", AX_OPT_INT, offsetof(struct settings, cores), NULL, "1..1024", "The same as --cores.", NULL},
+    {"device", 'd', "DEVICE", AX_OPT_STRING, offsetof(struct settings, device), "cpu", NULL,
+     "cpu, or sim:NAME for a simulated chip: the same numbers, in its virtual time. NAME is one of models/devices, or the path "
+     "of a description.",
+     NULL},
     {"batch", 'b', "N", AX_OPT_INT, offsetof(struct settings, batch), "1", "1..1024",
      "Samples to run at the same time, each on its share of the cores.", NULL},
     {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct settings, wait), "60", "0..",
@@ -34,6 +39,8 @@ static const struct ax_option options[] = {
      "Time every step too, in runs of their own, and list them with their kernels.", NULL},
     {"profile", 'p', "FILE", AX_OPT_STRING, offsetof(struct settings, profile), NULL, NULL,
      "Write the steps' times to FILE, a profile.json for axsegment.", NULL},
+    {"describe", 0, "FILE", AX_OPT_STRING, offsetof(struct settings, describe), NULL, NULL,
+     "Write a description of this machine, as MODEL found it, to FILE: for --device sim:FILE.", NULL},
     {0},
 };
 static const struct ax_tool tool = {
@@ -44,7 +51,8 @@ static const struct ax_tool tool = {
     ".axmodel or a partition.json, whose segments run as a pipeline.\n\n"
     "A run goes from the user's tensors to the user's tensors: quantizing the inputs and dequantizing the outputs is part of "
     "it. Runs follow one another, those of segments as soon as the pipeline takes them; throughput is what that gives.",
-    "  axbench resnet18 --cores 2\n  axbench build/resnet18/resnet18/1 --count 500 --json\n  axbench resnet18 --layers\n",
+    "  axbench resnet18 --cores 2\n  axbench resnet18 --device sim:edgetpu-usb\n  axbench build/resnet18/resnet18/1 --count "
+    "500 --json\n  axbench resnet18 --layers\n",
     options,
     1,
     1,
@@ -52,15 +60,20 @@ static const struct ax_tool tool = {
 
 static enum ax_status open_model(struct ax_bench *b, const struct settings *set, char features[256], struct ax_error *err)
 {
-    enum ax_status s = ax_cores_lease((int)set->cores, set->wait, &b->cores, err);
+    enum ax_status s =
+        ax_cores_lease_on(set->device, set->describe && !set->cores ? 1 : (int)set->cores, set->wait, &b->cores, err);
     int64_t begin = ax_now_ns();
     if (!s) s = ax_engine_open(b->cores, b->model, b->batch, &b->engine, err);
     b->load_ms = (double)(ax_now_ns() - begin) * 1e-6;
     if (s) return s;
     struct ax_engine_memory m = ax_engine_memory(b->engine);
-    ax_cpu_text(ax_cpu_features(), features, 256);
+    const struct ax_device_desc *chip = ax_cores_chip(b->cores);
+    if (chip)
+        snprintf(features, 256, "%.200s, virtual time", chip->description);
+    else
+        ax_cpu_text(ax_cpu_features(), features, 256);
     b->profile = (struct ax_profile){.model = b->name,
-                                     .device = "cpu",
+                                     .device = ax_cores_device(b->cores),
                                      .features = features,
                                      .cores = ax_cores_count(b->cores),
                                      .count = set->count,
@@ -100,11 +113,13 @@ static enum ax_status bench(const char *what, const struct settings *set, struct
     enum ax_status s = ax_artifact_find(what, &mem, &a, err);
     b.name = a.name, b.model = a.model;
     if (!s) s = open_model(&b, set, features, err);
-    if (!s) s = ax_bench_measure(&b, set->tensors, (uint64_t)set->seed, set->layers || set->profile, err);
+    if (!s) s = ax_bench_measure(&b, set->tensors, (uint64_t)set->seed, set->layers || set->profile || set->describe, err);
     if (!s && set->profile) s = save_profile(&b, set->profile, err);
+    if (!s && set->describe) s = ax_bench_describe(&b, set->describe, err);
     if (!s) show(&b, set);
     ax_engine_close(b.engine);
     ax_cores_free(b.cores);
+    ax_arena_free(&b.mem);
     free(b.profile.steps);
     ax_arena_free(&mem);
     return s;

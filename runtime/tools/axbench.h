@@ -11,6 +11,7 @@
 enum { AX_BENCH_MAX_STAGES = 64 };
 
 struct ax_bench {
+    struct ax_arena mem;
     const char *name, *model;
     struct ax_cores *cores;
     struct ax_engine *engine;
@@ -29,8 +30,13 @@ struct ax_bench {
  * timed. */
 enum ax_status ax_bench_measure(struct ax_bench *b, const char *tensors, uint64_t seed, bool profile, struct ax_error *err);
 
+double ax_bench_rate(double count, int64_t ns); /* a second; 0 where nothing took time */
+
 /* axbench_pipeline.c: the same for segments, which run as a pipeline; ms has room for b->count latencies. */
 enum ax_status ax_bench_pipeline(struct ax_bench *b, const struct ax_samples_file *samples, double *ms, struct ax_error *err);
+
+/* axbench_describe.c: what the profile says of this machine, as a device's description. The bench must be of one core. */
+enum ax_status ax_bench_describe(struct ax_bench *b, const char *path, struct ax_error *err);
 
 /* axbench_print.c */
 void ax_bench_print(const struct ax_bench *b, bool layers);

@@ -46,10 +46,15 @@ static enum ax_status run_once(struct ax_bench *b, struct work *w, int64_t i, do
 {
     int64_t requests = w->samples.count / b->batch, first = i % requests * b->batch;
     for (int k = 0; k < ax_engine_inputs(b->engine); k++) w->in[k] = ax_samples_at(&w->samples, k, first);
-    int64_t begin = ax_now_ns();
+    int64_t begin = ax_cores_time_ns(b->cores);
     enum ax_status s = ax_engine_run(b->engine, b->batch, w->in, w->out, err);
-    *ms = (double)(ax_now_ns() - begin) * 1e-6;
+    *ms = (double)(ax_cores_time_ns(b->cores) - begin) * 1e-6;
     return s;
+}
+
+double ax_bench_rate(double count, int64_t ns)
+{
+    return ns > 0 ? count * 1e9 / (double)ns : 0;
 }
 
 static enum ax_status run_many(struct ax_bench *b, struct work *w, struct ax_error *err)
@@ -60,9 +65,9 @@ static enum ax_status run_many(struct ax_bench *b, struct work *w, struct ax_err
     enum ax_status s = run_once(b, w, 0, &b->first_ms, err);
     ax_progress_begin(&bar, "measuring", b->warmup + b->count);
     for (int64_t i = 0; i < b->warmup && !s; ax_progress_step(&bar, ++i)) s = run_once(b, w, i, &ms, err);
-    int64_t begin = ax_now_ns();
+    int64_t begin = ax_cores_time_ns(b->cores);
     for (int64_t i = 0; i < b->count && !s; ax_progress_step(&bar, b->warmup + ++i)) s = run_once(b, w, i, &w->ms[i], err);
-    b->per_second = (double)b->count * b->batch * 1e9 / (double)(ax_now_ns() - begin);
+    b->per_second = ax_bench_rate((double)b->count * b->batch, ax_cores_time_ns(b->cores) - begin);
     ax_progress_end(&bar);
     if (!s) b->latency_ms = ax_stats_of(w->ms, b->count);
     return s;

@@ -56,15 +56,15 @@ static void take_stages(struct ax_bench *b, struct ax_pipeline *p)
 static enum ax_status stream_all(struct stream *s, struct ax_error *err)
 {
     struct ax_bench *b = s->b;
-    int64_t begin = ax_now_ns();
+    int64_t begin = ax_cores_time_ns(b->cores);
     ax_progress_begin(&s->bar, "measuring", b->warmup + b->count + 1);
     enum ax_status st = stream_until(s, 1, err);
-    b->first_ms = (double)(ax_now_ns() - begin) * 1e-6;
+    b->first_ms = (double)(ax_cores_time_ns(b->cores) - begin) * 1e-6;
     if (!st) st = stream_until(s, b->warmup + 1, err);
     ax_pipeline_reset_stats(s->pipeline);
-    begin = ax_now_ns();
+    begin = ax_cores_time_ns(b->cores);
     if (!st) st = stream_until(s, b->warmup + 1 + b->count, err);
-    b->per_second = (double)b->count * 1e9 / (double)(ax_now_ns() - begin);
+    b->per_second = ax_bench_rate((double)b->count, ax_cores_time_ns(b->cores) - begin);
     ax_progress_end(&s->bar);
     if (!st) b->latency_ms = ax_stats_of(s->ms, b->count);
     if (!st) take_stages(b, s->pipeline);

@@ -9,6 +9,8 @@ static const struct ax_option options[] = {
     {"cores", 'c', "N", AX_OPT_INT, offsetof(struct ax_run_settings, cores), NULL, "1..1024",
      "Cores to run on; without it all that the process may use.", "Running"},
     {"threads", 't', "N", AX_OPT_INT, offsetof(struct ax_run_settings, cores), NULL, "1..1024", "The same as --cores.", NULL},
+    {"device", 'd', "DEVICE", AX_OPT_STRING, offsetof(struct ax_run_settings, device), "cpu", NULL,
+     "cpu, or sim:NAME for a simulated chip (see axbench), which gives the same results.", NULL},
     {"batch", 'b', "N", AX_OPT_INT, offsetof(struct ax_run_settings, batch), "1", "1..1024",
      "Samples to run at the same time, each on its share of the cores.", NULL},
     {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct ax_run_settings, wait), "60", "0..",
@@ -132,7 +134,7 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
         r->has_pipeline = true;
         s = ax_descriptor_read(r->artifact.descriptor, &r->pipeline, err);
     }
-    if (!s) s = ax_cores_lease((int)r->set->cores, r->set->wait, &r->cores, err);
+    if (!s) s = ax_cores_lease_on(r->set->device, (int)r->set->cores, r->set->wait, &r->cores, err);
     if (!s) s = open_pipe(r, r->set->pipe, err);
     if (!s && r->set->compare) s = open_pipe(r, "float", err);
     if (!s && r->n_pipes == 2) s = same_ports(r, err);

@@ -10,7 +10,7 @@
 struct ax_run_settings {
     int64_t cores, batch, top_k;
     double wait;
-    const char *tensors, *out, *pipe, *labels, *save, *eval;
+    const char *tensors, *out, *pipe, *labels, *save, *eval, *device;
     bool raw_outputs, json, csv, compare, list;
 };
 

@@ -16,8 +16,11 @@ static const struct ax_option options[] = {
      "What is balanced: parameter bytes, the cost model of the device, or measured times.", NULL},
     {"profile", 0, "FILE", AX_OPT_STRING, AT(profile), NULL, NULL,
      "Times of the steps, as axbench --profile writes them. Without it, --by profile measures them here.", NULL},
-    {"device", 'd', "FILE", AX_OPT_STRING, AT(device), "cpu", NULL,
-     "Description of the device (JSON), for on-chip memory, transfers and --by latency.", NULL},
+    {"device", 'd', "DEVICE", AX_OPT_STRING, AT(device), "cpu", NULL,
+     "For on-chip memory, transfers and --by latency: cpu, a description by its name in models/devices, or by its path. "
+     "sim:NAME "
+     "also measures on it, simulated.",
+     NULL},
     {"fps", 0, "F", AX_OPT_FLOAT, AT(fps), NULL, "0..", "With --num_segments auto: frames a second to reach.", NULL},
     {"max_segment_bytes", 0, "BYTES", AX_OPT_INT, AT(max_segment_bytes), NULL, "1..", "Parameters that a segment may hold.",
      NULL},
@@ -69,7 +72,7 @@ static const struct ax_tool tool = {
                    "same bits as the "
                    "whole one.",
     .examples = "axsegment build/resnet50/resnet50/1 --num_segments 3\n"
-                "axsegment model.axmodel --num_segments 4 --by latency --device models/devices/edgetpu-usb.json -o segments\n"
+                "axsegment model.axmodel --num_segments 4 --by latency --device edgetpu-usb -o segments\n"
                 "axsegment model.axmodel --num_segments 2 --by profile --profile profile.json\n"
                 "axsegment --check segments/partition.json --by profile --tolerance 5%",
     .options = options,
@@ -89,7 +92,8 @@ static enum ax_status segment(struct ax_segment_job *j, struct ax_error *err)
     if (!s) s = ax_segment_plan(j, err);
     if (s) return s;
     j->dir = j->set->output ? j->set->output : ax_arena_printf(&j->mem, "build/%s/segments_%d", j->name, j->n_segments);
-    bool measure = j->by == AX_SEG_BY_PROFILE && !j->set->no_measure && !j->by_hand && !strcmp(j->profile.device, "cpu");
+    bool measure =
+        j->by == AX_SEG_BY_PROFILE && !j->set->no_measure && !j->by_hand && !strcmp(j->profile.device, j->device_name);
     s = measure ? ax_segment_refine(j, err) : ax_segment_cut(j, err);
     if (s) return s;
     ax_segment_partition(j, &p);

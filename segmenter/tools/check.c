@@ -89,7 +89,7 @@ static void judge(struct ax_segment_job *j, struct verdict *v)
     v->current = (double)v->now.bottleneck * scale;
     v->better = (double)v->best.bottleneck * scale;
     v->comparable = !strcmp(v->was->unit, j->costs.in_time ? "us" : "bytes") && v->before > 0 &&
-                    !strcmp(v->was->device, j->profiled ? j->profile.device : j->device.name);
+                    !strcmp(v->was->device, j->profiled ? j->profile.device : j->device_name);
     v->change = v->comparable ? v->current / v->before - 1 : 0;
     v->gain = v->current > 0 ? 1 - v->better / v->current : 0;
     v->regressed = v->change > v->tolerance && v->change > v->noise;

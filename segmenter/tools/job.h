@@ -33,6 +33,9 @@ struct ax_segment_job {
     struct ax_graph *graph;
     struct ax_manifest manifest; /* of the whole; name NULL: it has none */
     struct ax_device_desc device;
+    const char
+        *device_name; /* "cpu", "sim:NAME": where things are measured; a description that is only planned for: its name */
+    bool simulated;
     enum ax_seg_by by;
     struct ax_profile profile;
     bool profiled;

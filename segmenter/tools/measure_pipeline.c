@@ -67,8 +67,8 @@ static enum ax_status lease(struct ax_segment_job *j, struct line *l, struct ax_
 {
     enum ax_status s;
     for (double waited = 0;; waited += 0.1) {
-        s = ax_connect(l->context, NULL, cores_needed(j), &l->connection, err);
-        if (s != AX_BUSY || waited >= j->set->wait) return s;
+        s = ax_connect(l->context, j->simulated ? j->device_name : NULL, cores_needed(j), &l->connection, err);
+        if (s != AX_BUSY || j->simulated || waited >= j->set->wait) return s;
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
 }
@@ -77,6 +77,7 @@ static enum ax_status open_line(struct ax_segment_job *j, struct line *l, struct
 {
     struct ax_stage stages[AX_SEG_MAX_STAGES] = {0};
     enum ax_status s = ax_context_new(&l->context, err);
+    if (!s && j->simulated) s = ax_context_simulate(l->context, &j->device, err);
     if (!s) s = lease(j, l, err);
     if (!s) s = load_parts(j, l, err);
     for (int k = 0; k < j->n_segments; k++)
@@ -140,7 +141,7 @@ static enum ax_status run_groups(struct ax_segment_job *j, struct line *l, struc
     ax_pipeline_stats(l->pipeline, &all);
     if (all.elapsed_ns > 0) { /* no longer than most_seconds */
         double each = (double)all.elapsed_ns / WARM_UP * 1e-9;
-        if ((double)n * each * GROUPS > most_seconds) n = (int64_t)(most_seconds / GROUPS / each);
+        if ((double)n * each * GROUPS > most_seconds || j->simulated) n = (int64_t)(most_seconds / GROUPS / each);
     }
     if (n < WARM_UP) n = WARM_UP;
     for (int g = 0; g < GROUPS && !s; g++) {

@@ -7,8 +7,8 @@
 enum ax_status ax_segment_costs(struct ax_segment_job *j, struct ax_error *err)
 {
     const struct ax_segment_settings *set = j->set;
-    j->device = ax_device_cpu;
-    if (strcmp(set->device, "cpu") && ax_device_read(set->device, &j->device, &j->mem, err)) return err->status;
+    if (ax_device_find(set->device, &j->device, &j->simulated, &j->mem, err)) return err->status;
+    j->device_name = j->simulated ? ax_arena_printf(&j->mem, "sim:%s", j->device.name) : j->device.name;
     j->by = !strcmp(set->by, "size") ? AX_SEG_BY_SIZE : !strcmp(set->by, "latency") ? AX_SEG_BY_LATENCY : AX_SEG_BY_PROFILE;
     if (j->by == AX_SEG_BY_PROFILE) {
         enum ax_status s = set->profile ? ax_profile_read(set->profile, &j->profile, &j->mem, err) : ax_segment_profile(j, err);

@@ -117,7 +117,7 @@ void ax_segment_partition(struct ax_segment_job *j, struct ax_partition *p)
         .source = j->temporary ? ax_path_base(j->path) : j->model_path,
         .source_hash = j->source_hash,
         .by = j->by_hand ? "cuts" : j->set->by,
-        .device = j->profiled ? j->profile.device : j->device.name,
+        .device = j->profiled ? j->profile.device : j->device_name,
         .unit = j->costs.in_time ? "us" : "bytes",
         .n_segments = j->n_segments,
         .crossing_bytes = s->crossing_bytes,

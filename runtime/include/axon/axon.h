@@ -155,6 +155,7 @@ int64_t ax_model_arena_bytes(const struct ax_model *m);  /* memory for activatio
 struct ax_connection;
 
 /* Leases `cores` cores of a device (NULL: "cpu"; 0: all that are free). AX_BUSY when fewer are free, with who holds them.
+ * "sim:NAME" is a simulated one (axon/sim.h), which nobody else can hold.
  * The lease ends with ax_connection_free, when the last instance on it is gone, or when the process dies.
  * Leases are files under $AXON_LEASE_DIR, else $XDG_RUNTIME_DIR/axon, else /tmp/axon-UID. */
 enum ax_status ax_connect(struct ax_context *c, const char *device, int cores, struct ax_connection **out,
@@ -162,6 +163,10 @@ enum ax_status ax_connect(struct ax_context *c, const char *device, int cores, s
 void ax_connection_free(struct ax_connection *c);
 int ax_connection_cores(const struct ax_connection *c, int *out, int max); /* the cores' numbers; returns how many */
 int ax_connection_free_cores(const struct ax_connection *c);               /* not yet given to instances */
+const char *ax_connection_device(const struct ax_connection *c);           /* "cpu", "sim:NAME" */
+/* Time on the device in nanoseconds, to measure runs by. Simulated: its virtual clock, that of the instance or pipeline which
+ * is farthest; it stands still while nothing finishes. Else a monotonic clock. */
+int64_t ax_connection_time_ns(const struct ax_connection *c);
 
 /* -- instances -- */
 
@@ -169,7 +174,7 @@ struct ax_instance;
 
 struct ax_instance_options {
     int batch; /* samples a request holds, done at the same time; default 1 */
-    int cores; /* for each sample; default: all free ones of the connection, shared out evenly */
+    int cores; /* for each sample; default: all free ones of the connection, shared out evenly (simulated: one) */
     int pin;   /* 1: threads stay on their cores, also the thread that calls ax_instance_run; default 0 */
     int queue; /* requests that may wait; default 16 */
 };
@@ -211,5 +216,6 @@ enum ax_status ax_instance_wait(struct ax_instance *i, uint64_t request, int64_t
 #endif
 
 #include "axon/pipeline.h"
+#include "axon/sim.h"
 
 #endif

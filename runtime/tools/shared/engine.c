@@ -5,14 +5,17 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/internal.h" /* the executor of an instance, for profiles; all else is the public header */
+#include "api/internal.h" /* the steps of an instance, for profiles; all else is the public header */
 #include "axon/axon.h"
+#include "files/device.h"
 #include "tools/shared/collector.h"
 #include "tools/shared/segments.h"
 
 /* -- cores -- */
 
 struct ax_cores {
+    struct ax_arena mem;
+    const char *device;
     struct ax_context *context;
     struct ax_connection *connection;
 };
@@ -25,22 +28,45 @@ static void sleep_ms(int ms)
 static enum ax_status connect_or_wait(struct ax_cores *c, int cores, double wait_s, struct ax_error *err)
 {
     struct ax_device cpu;
-    enum ax_status s = ax_connect(c->context, NULL, cores, &c->connection, err);
+    enum ax_status s = ax_connect(c->context, c->device, cores, &c->connection, err);
+    if (s != AX_BUSY || strcmp(c->device, "cpu")) return s;
     if (ax_context_devices(c->context, &cpu, 1) < 1 || cores > cpu.cores) return s; /* waiting would not help */
     for (double waited = 0; s == AX_BUSY && waited < wait_s; waited += 0.05) {
         if (waited == 0) fprintf(stderr, "waiting up to %g s for cores: %s\n", wait_s, err->message);
         sleep_ms(50);
-        s = ax_connect(c->context, NULL, cores, &c->connection, err);
+        s = ax_connect(c->context, c->device, cores, &c->connection, err);
     }
     return s;
 }
 
+/* Makes the simulated device known, unless it is the cpu. */
+static enum ax_status make_device(struct ax_cores *c, const char *device, struct ax_error *err)
+{
+    struct ax_device_desc chip;
+    bool simulated;
+    c->device = "cpu";
+    if (!strcmp(device, "cpu")) return AX_OK;
+    enum ax_status s = ax_device_find(device, &chip, &simulated, &c->mem, err);
+    if (s) return s;
+    if (!simulated)
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "--device %s: a description is not there to run on. Give sim:%s to simulate it, or cpu", device, device);
+    c->device = ax_arena_printf(&c->mem, "sim:%s", chip.name);
+    return ax_context_simulate(c->context, &chip, err);
+}
+
 enum ax_status ax_cores_lease(int cores, double wait_s, struct ax_cores **out, struct ax_error *err)
+{
+    return ax_cores_lease_on("cpu", cores, wait_s, out, err);
+}
+
+enum ax_status ax_cores_lease_on(const char *device, int cores, double wait_s, struct ax_cores **out, struct ax_error *err)
 {
     struct ax_cores *c = calloc(1, sizeof *c);
     *out = NULL;
     if (!c) return ax_fail(err, AX_NO_MEMORY, "no memory for the device");
     enum ax_status s = ax_context_new(&c->context, err);
+    if (!s) s = make_device(c, device, err);
     if (!s) s = connect_or_wait(c, cores, wait_s, err);
     if (s)
         ax_cores_free(c);
@@ -54,7 +80,23 @@ void ax_cores_free(struct ax_cores *c)
     if (!c) return;
     ax_connection_free(c->connection);
     ax_context_free(c->context);
+    ax_arena_free(&c->mem);
     free(c);
+}
+
+const char *ax_cores_device(const struct ax_cores *c)
+{
+    return c->device;
+}
+
+const struct ax_device_desc *ax_cores_chip(const struct ax_cores *c)
+{
+    return c->connection->chip;
+}
+
+int64_t ax_cores_time_ns(const struct ax_cores *c)
+{
+    return ax_connection_time_ns(c->connection);
 }
 
 int ax_cores_count(const struct ax_cores *c)
@@ -125,7 +167,8 @@ static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
     ax_instance_options_default(&opt);
     opt.batch = e->batch;
     opt.queue = e->queue;
-    if (e->n_instances > 1) opt.cores = ax_connection_free_cores(e->cores->connection) / (e->n_instances * e->batch);
+    if (e->n_instances > 1 && e->cores->connection->type->cooperates)
+        opt.cores = ax_connection_free_cores(e->cores->connection) / (e->n_instances * e->batch);
     if (e->n_instances > 1 && !opt.cores) opt.cores = 1; /* too few: the last one says so */
     enum ax_status s = AX_OK;
     for (int i = 0; i < e->n_instances && !s; i++)
@@ -364,6 +407,11 @@ int ax_engine_cores(const struct ax_engine *e, int instance, int *out, int max)
 
 /* -- steps -- */
 
+const struct ax_program *ax_engine_program(const struct ax_engine *e)
+{
+    return e->segments ? NULL : e->model->program;
+}
+
 int ax_engine_steps(const struct ax_engine *e)
 {
     return e->segments ? 0 : e->model->program->n_steps;
@@ -372,7 +420,7 @@ int ax_engine_steps(const struct ax_engine *e)
 struct ax_engine_step ax_engine_step(const struct ax_engine *e, int i)
 {
     const struct ax_step *s = &e->model->program->steps[i];
-    const char *kernel = !e->segments && e->instances[0] ? ax_exec_kernel_name(ax_instance_exec(e->instances[0], 0), i) : "";
+    const char *kernel = !e->segments && e->instances[0] ? ax_instance_kernel_name(e->instances[0], i) : "";
     return (struct ax_engine_step){s->name ? s->name : "", ax_step_text(s->kind), kernel, s->node, s->macs};
 }
 
@@ -384,5 +432,5 @@ void ax_engine_set_hook(struct ax_engine *e, void (*hook)(void *ctx, int step, i
 void ax_engine_hook_instance(struct ax_engine *e, int instance,
                              void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx)
 {
-    if (e->instances[instance]) ax_exec_set_hook(ax_instance_exec(e->instances[instance], 0), hook, ctx);
+    if (e->instances[instance]) ax_instance_set_hook(e->instances[instance], hook, ctx);
 }

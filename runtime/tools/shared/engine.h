@@ -10,9 +10,15 @@
 /* -- cores -- */
 
 struct ax_cores;
+struct ax_device_desc;
 /* Leases cores of the device; 0: all that are free. Where others hold them it waits up to wait_s seconds, and says so. */
 enum ax_status ax_cores_lease(int cores, double wait_s, struct ax_cores **out, struct ax_error *err);
-void ax_cores_free(struct ax_cores *c); /* NULL is fine */
+/* The same on a device as --device names it: "cpu", or "sim:NAME" with the name or path of a description. */
+enum ax_status ax_cores_lease_on(const char *device, int cores, double wait_s, struct ax_cores **out, struct ax_error *err);
+void ax_cores_free(struct ax_cores *c);                               /* NULL is fine */
+const char *ax_cores_device(const struct ax_cores *c);                /* "cpu", "sim:NAME" */
+const struct ax_device_desc *ax_cores_chip(const struct ax_cores *c); /* simulated: what it is; else NULL */
+int64_t ax_cores_time_ns(const struct ax_cores *c);                   /* of the device: virtual where it is simulated */
 int ax_cores_count(const struct ax_cores *c);
 
 /* -- engines -- */
@@ -85,6 +91,9 @@ bool ax_engine_is_float(const struct ax_engine *e); /* no tensor of it is quanti
 int ax_engine_cores(const struct ax_engine *e, int instance, int *out, int max);
 
 /* -- steps, for profiles -- */
+
+struct ax_program;
+const struct ax_program *ax_engine_program(const struct ax_engine *e); /* NULL: segments */
 
 struct ax_engine_step {
     const char *name, *kind, *kernel;

@@ -73,6 +73,7 @@ enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *c,
     struct ax_stage stages[AX_PARTITION_MAX_SEGMENTS] = {0};
     struct ax_pipeline_options opt;
     int n = s->partition.n_segments, workers = 0, cores = ax_connection_free_cores(c);
+    bool spare = c->type->cooperates; /* what is left over is shared out */
     if (s->pipeline) return AX_OK;
     for (int i = 0; i < n; i++) workers += s->partition.segments[i].replicas;
     if (workers > cores && !s->warned)
@@ -82,7 +83,7 @@ enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *c,
     for (int i = 0; i < n; i++)
         stages[i] = (struct ax_stage){.name = ax_path_stem(&s->mem, s->partition.segments[i].file),
                                       .model = s->models[i],
-                                      .cores = cores / workers ? cores / workers : 1,
+                                      .cores = spare && cores / workers ? cores / workers : 1,
                                       .replicas = s->partition.segments[i].replicas};
     ax_pipeline_options_default(&opt);
     opt.inputs = s->inputs, opt.outputs = s->outputs;
