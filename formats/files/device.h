@@ -65,6 +65,8 @@ static inline int64_t ax_device_ps(double seconds)
 
 /* Everything read is in mem. Fields that the file leaves out are those of ax_device_cpu. */
 enum ax_status ax_device_read(const char *path, struct ax_device_desc *d, struct ax_arena *mem, struct ax_error *err);
+enum ax_status ax_device_parse(const char *json, size_t bytes, const char *file, struct ax_device_desc *d, struct ax_arena *mem,
+                               struct ax_error *err);
 /* What --device says: "cpu"; or sim:NAME, NAME or a path of a description. NAME.json is looked for in $AXON_DEVICES, in
  * models/devices, and where the tools are installed. *simulated: whether "sim:" stood before it. */
 enum ax_status ax_device_find(const char *what, struct ax_device_desc *d, bool *simulated, struct ax_arena *mem,

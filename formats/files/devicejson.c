@@ -50,6 +50,20 @@ static void read_all(struct ax_json root, struct ax_device_desc *d, struct ax_ar
     if (ax_json_there(ax_json_get(root, "step_scales"))) read_scales(ax_json_get(root, "step_scales"), d, mem);
 }
 
+enum ax_status ax_device_parse(const char *json, size_t bytes, const char *file, struct ax_device_desc *d, struct ax_arena *mem,
+                               struct ax_error *err)
+{
+    struct ax_json_doc doc;
+    *d = ax_device_cpu;
+    enum ax_status s = ax_json_parse(json, bytes, file, &doc, err);
+    if (!s) {
+        read_all(ax_json_root(&doc), d, mem);
+        s = ax_json_status(&doc);
+    }
+    ax_json_close(&doc);
+    return s;
+}
+
 enum ax_status ax_device_read(const char *path, struct ax_device_desc *d, struct ax_arena *mem, struct ax_error *err)
 {
     struct ax_json_doc doc;

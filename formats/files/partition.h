@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/types.h"
 
 enum { AX_PARTITION_MAX_SEGMENTS = 16 };
@@ -57,6 +58,11 @@ struct ax_partition {
     double balance;                      /* slowest / mean as measured; NaN */
     double noise;                        /* relative spread of the measurement; NaN */
 };
+
+/* For people (file: FILE *): the table of segments with the bottleneck; what crosses. */
+void ax_partition_print(const struct ax_partition *p, void *file);
+void ax_partition_print_crossing(const struct ax_partition *p, void *file);
+const char *ax_partition_cost_text(const struct ax_partition *p, double cost, char buf[AX_BYTES_TEXT]); /* returns buf */
 
 char *ax_partition_text(const struct ax_partition *p); /* from malloc */
 /* Everything read is in mem. Checked: ranges of numbers, names of files (inside the folder), tensors run forwards. */

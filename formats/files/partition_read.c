@@ -22,7 +22,7 @@ static int64_t bytes_of(struct ax_json o, const char *key)
 
 static double cost_of(struct ax_json o, const char *key, double otherwise)
 {
-    return ax_json_number(ax_json_get(o, key), 0, 1e30, otherwise);
+    return ax_json_number(ax_json_get(o, key), 0, 1e18, otherwise);
 }
 
 /* Items of an array, at most MAX_ITEMS. */

@@ -290,10 +290,13 @@ static void run_taken(struct pl_lane *l, struct pl_ticket *t)
     pass(l, t, true);
 }
 
+_Thread_local const struct ax_pipeline *pl_thread_of;
+
 void *pl_lane_main(void *lane)
 {
     struct pl_lane *l = lane;
     struct pl_stage *s = l->stage;
+    pl_thread_of = s->pipeline;
     pthread_mutex_lock(&s->pipeline->lock);
     for (enum look what; (what = wait_for_work(s)) != LOOK_EXIT;) {
         struct pl_ticket *t = take(s, what);

@@ -189,6 +189,8 @@ static inline int64_t pl_time(const struct ax_pipeline *p)
     return p->line ? ax_sim_now(p->line) / 1000 : pl_now();
 }
 
+extern _Thread_local const struct ax_pipeline *pl_thread_of; /* whose own thread this is; NULL: nobody's */
+
 /* flow.c */
 void *pl_lane_main(void *lane);
 /* With the lock held. */

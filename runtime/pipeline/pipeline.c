@@ -204,6 +204,10 @@ static void free_tickets(struct ax_pipeline *p)
 void ax_pipeline_free(struct ax_pipeline *p)
 {
     if (!p) return;
+    if (pl_thread_of == p) {
+        fputs("ax_pipeline_free was called from the pipeline's own thread, a stage's function or a callback\n", stderr);
+        abort();
+    }
     stop_threads(p);
     free_tickets(p);
     pl_wires_free(p);

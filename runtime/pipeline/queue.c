@@ -238,6 +238,7 @@ void *pl_deliver_main(void *pipeline)
     struct ax_result result;
     struct ax_error err;
     struct ax_buffer *outputs = calloc((size_t)p->n_outputs + 1, sizeof *outputs);
+    pl_thread_of = p;
     while (outputs && pop(p, &result, outputs, for_ever, &err) == AX_OK) {
         in_callback_of = p;
         p->opt.done(p->opt.user, &result, outputs);

@@ -1,4 +1,4 @@
-/* axinfo: what is in an .axmodel, a manifest.json or a model.json. */
+/* axinfo: what is in an .axmodel, a manifest.json, a model.json or a partition.json. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "files/axmodel.h"
 #include "files/manifest.h"
 #include "files/modeljson.h"
+#include "files/partition.h"
 
 struct settings {
     bool json, steps, graph, operations;
@@ -26,8 +27,9 @@ static const struct ax_option options[] = {
 static const struct ax_tool tool = {
     "axinfo",
     "FILE",
-    "shows what is in an .axmodel, a manifest.json or a model.json",
-    "FILE may also be a folder that axcompile wrote; then its model.axmodel is shown. Checksums are verified.",
+    "shows what is in an .axmodel, a manifest.json, a model.json or a partition.json",
+    "FILE may also be a folder that axcompile or axsegment wrote; then its model.axmodel or partition.json is shown. Checksums "
+    "are verified.",
     "  axinfo build/resnet18/resnet18/1\n  axinfo --json model.axmodel | jq .inputs\n  axinfo --steps model.axmodel\n",
     options,
     1,
@@ -270,26 +272,54 @@ static enum ax_status show_pipeline(const char *path, const struct settings *set
     return s;
 }
 
-/* Which of the JSON files it is: a manifest has inputs, a pipeline descriptor has a model. */
+static enum ax_status show_partition(const char *path, const struct settings *set, struct ax_error *err)
+{
+    struct ax_arena mem = {0};
+    struct ax_partition p;
+    enum ax_status s = ax_partition_read(path, &p, &mem, err);
+    if (!s && set->json) {
+        char *text = ax_partition_text(&p);
+        fputs(text, stdout);
+        free(text);
+    } else if (!s) {
+        printf("%s: partition of %s\n", path, shown(p.source));
+        ax_partition_print(&p, stdout);
+        ax_partition_print_crossing(&p, stdout);
+        printf("files:\n");
+        for (int i = 0; i < p.n_segments; i++) printf("  %s\n", shown(p.segments[i].file));
+    }
+    ax_arena_free(&mem);
+    return s;
+}
+
+/* Which of the JSON files it is: a partition has segments, a manifest has inputs, a pipeline descriptor has a model. */
 static enum ax_status show_json(const char *path, const struct settings *set, struct ax_error *err)
 {
     struct ax_json_doc doc;
     enum ax_status s = ax_json_open(path, 256 << 20, &doc, err);
     bool object = !s && ax_json_is_object(ax_json_root(&doc));
+    bool partition = object && ax_json_there(ax_json_get(ax_json_root(&doc), "segments"));
     bool manifest = object && ax_json_there(ax_json_get(ax_json_root(&doc), "inputs"));
     bool pipeline = object && ax_json_there(ax_json_get(ax_json_root(&doc), "model"));
     ax_json_close(&doc);
     if (s) return s;
+    if (partition) return show_partition(path, set, err);
     if (manifest) return show_manifest(path, set, err);
     if (pipeline) return show_pipeline(path, set, err);
-    return ax_fail(err, AX_FORMAT, "%s: neither a manifest.json (no \"inputs\") nor a model.json (no \"model\")", path);
+    return ax_fail(
+        err, AX_FORMAT,
+        "%s: neither a manifest.json (no \"inputs\") nor a model.json (no \"model\") nor a partition.json (no \"segments\")",
+        path);
 }
 
 static enum ax_status show(const char *path, const struct settings *set, struct ax_error *err)
 {
     char first = 0;
     struct ax_arena mem = {0};
-    if (ax_dir_exists(path)) path = ax_path_join(&mem, path, "model.axmodel");
+    if (ax_dir_exists(path)) {
+        const char *model = ax_path_join(&mem, path, "model.axmodel"), *parts = ax_path_join(&mem, path, "partition.json");
+        path = !ax_file_exists(model) && ax_file_exists(parts) ? parts : model;
+    }
     FILE *f = fopen(path, "rb");
     if (f) {
         while (fread(&first, 1, 1, f) == 1 && strchr(" \t\r\n", first)) continue;

@@ -54,6 +54,8 @@ def sizes_and_files(tmp, model):
         assert s["file"] == f"{p['name']}_segment_{i}_of_3.axmodel" and (out / s["file"]).exists()
         assert (out / s["file"]).with_suffix(".json").exists()
         run("axinfo", out / s["file"])
+    assert "crossing" in run("axinfo", out).stdout
+    assert json.loads(run("axinfo", out / "partition.json", "--json").stdout) == p
     assert (out / p["source"]).resolve() == model.resolve()
     assert json.loads((out / "model.json").read_text())["model"] == "partition.json"
     for t in p["tensors"]:
@@ -149,6 +151,58 @@ def check(tmp, model):
     run("axsegment", *with_it, slow, "--tolerance", "much", code=1)
 
 
+def simulated(tmp, model):
+    """A chip in virtual time: the bits of the cpu, the times of the plan, the same on every machine; --check sees a slow step."""
+    chip = {"format": "axon-device", "version": 1, "name": "chip", "cores": 4, "clock_hz": 1e8, "int8_macs_per_cycle": 64,
+            "depthwise_macs_per_cycle": 8, "float_macs_per_cycle": 1, "on_chip_bytes": 20000, "stream_bytes_per_second": 1e8,
+            "on_chip_bytes_per_second": 1e9, "in_bytes_per_second": 1e8, "out_bytes_per_second": 1e8, "step_seconds": 1e-6,
+            "call_seconds": 1e-5, "cooperation": 0}
+    device, out = tmp / "chip.json", tmp / "on_chip"
+    device.write_text(json.dumps(chip))
+    against_schema(device, "device.schema.json")
+    for file in sorted((SOURCE / "models" / "devices").glob("*.json")):
+        against_schema(file, "device.schema.json")
+        run("axbench", model, "--device", f"sim:{file.stem}", "--count", 1)
+    p = json.loads(run("axsegment", model.parent, "-n", 3, "--by", "profile", "--device", f"sim:{device}", "--json", "-o", out).stdout)
+    assert p["device"] == "sim:chip" and p["noise"] == 0
+    for s in p["segments"]:
+        assert abs(s["measured_us"] - s["cost"]) < 0.01 * s["cost"], s
+    want, got = (run("axrun", m, SOURCE / "models" / "shapes" / "images", "--device", d).stdout
+                 for m, d in ((model.parent, "cpu"), (out, f"sim:{device}")))
+    assert want == got
+    bench = [json.loads(run("axbench", out, "--device", f"sim:{device}", "--count", 30, "--json").stdout) for _ in range(2)]
+    for b in bench:
+        assert abs(b["throughput_per_second"] * p["bottleneck"] / 1e6 - 1) < 0.02, b
+        for key in ("load_ms", "memory"):
+            del b[key]
+    assert bench[0] == bench[1], "virtual time differs from run to run"
+    run("axbench", model, "--device", f"sim:{device}", "--batch", 5, code=1)
+    run("axbench", model, "--device", "sim:absent", code=1)
+    run("axbench", model, "--device", "edgetpu-usb", code=1)
+    with_it = ["--check", out / "partition.json", "--by", "profile", "--device"]
+    assert "no change" in run("axsegment", *with_it, f"sim:{device}").stdout
+    profile = tmp / "chip.profile.json"
+    run("axbench", model, "--device", f"sim:{device}", "--profile", profile, "--count", 3)
+    slowest = max(range(3), key=lambda k: p["segments"][k]["cost"])
+    inside = {n for a, b in p["segments"][slowest]["nodes"] for n in range(a, b + 1)}
+    steps = [s for s in json.loads(profile.read_text())["steps"] if s["node"] in inside and s["name"]]
+    worst = max(steps, key=lambda s: s["median_us"])
+    chip["step_scales"] = [{"step": worst["name"], "scale": 2.5}]
+    device.write_text(json.dumps(chip))
+    verdict = json.loads(run("axsegment", *with_it, f"sim:{device}", "--json", code=3).stdout)
+    assert verdict["regressed"] and verdict["better_exists"] and verdict["best"] < 0.95 * verdict["now"], verdict
+    better = json.loads(run("axsegment", model, "-n", 3, "--by", "profile", "--device", f"sim:{device}", "--json", "-o",
+                            tmp / "better").stdout)
+    assert abs(better["measured_us"] - verdict["best"]) < 0.01 * verdict["best"]
+    run("axsegment", "--check", tmp / "better" / "partition.json", "--by", "profile", "--device", f"sim:{device}")
+    compiled = compile_model("shapes", tmp / "for_chip", "--device", device, "--num_segments", 2)
+    assert json.loads((compiled.parent / "manifest.json").read_text())["memory"]["device_bytes"] == 20000
+    assert json.loads((compiled.parent / "partition.json").read_text())["device"] == "chip"
+    run("axbench", model, "--cores", 1, "--count", 5, "--describe", tmp / "here.json")
+    against_schema(tmp / "here.json", "device.schema.json")
+    run("axbench", model, "--device", f"sim:{tmp / 'here.json'}", "--count", 2)
+
+
 def measured(tmp, model):
     p = json.loads(run("axsegment", model, "-n", 2, "--by", "profile", "--count", 10, "--rounds", 3, "--json", "-o",
                        tmp / "measured").stdout)
@@ -183,6 +237,7 @@ def ours(tmp):
     numbers_and_limits(tmp, models[1])
     cuts_by_hand(tmp, models[0])
     check(tmp, models[1])
+    simulated(tmp, models[1])
     measured(tmp, models[0])
     from_onnx(tmp)
     joined(tmp, models)

@@ -24,7 +24,11 @@
  * Errors. A request that fails, runs out of time or is cancelled is skipped by the stages to come and reported by one result
  * that names the request and the stage. Others are not touched: the pipeline goes on, or closes (ax_pipeline_options.on_error).
  *
- * Threads. All functions may be called from any thread at any time, but nothing after ax_pipeline_free was called. */
+ * Threads. All functions may be called from any thread at any time, but nothing after ax_pipeline_free was called, and that not
+ * from the pipeline's own threads.
+ *
+ * On a simulated device (axon/sim.h) results are as elsewhere and latencies and statistics are in virtual time, counted as
+ * results are popped; time limits stay real. */
 #ifndef AXON_PIPELINE_H
 #define AXON_PIPELINE_H
 
@@ -114,7 +118,8 @@ void ax_pipeline_options_default(struct ax_pipeline_options *opt);
  * NULL without models. Stages may be in any order that is no circle. AX_SHAPE, naming tensor and stages, where sizes differ. */
 enum ax_status ax_pipeline_new(struct ax_connection *c, const struct ax_stage *stages, int n_stages,
                                const struct ax_pipeline_options *opt, struct ax_pipeline **out, struct ax_error *err);
-/* Cancels what is under way, waits for the stages' runs at hand, frees results that nobody took. */
+/* Cancels what is under way, waits for the stages' runs at hand, frees results that nobody took. Not from within a stage's
+ * function or ax_pipeline_done, which would wait for themselves: that aborts the process with a message. */
 void ax_pipeline_free(struct ax_pipeline *p);
 
 int ax_pipeline_stages(const struct ax_pipeline *p);
