@@ -17,44 +17,32 @@ enum { TILE = 8 };
 
 /* -- tiles: R pixels x 8 channels -- */
 
-/* acc += the products of four activations with w. Spelled out, because compilers copy and spill the accumulators of the plain
- * form, which costs a third of the speed. */
-VF_INLINE void products(__m256i *acc, const uint8_t *u, __m256i w, __m256i one)
+/* The instructions that add a row's products to its sum, one statement each. Statements are volatile so that they stay in
+ * the order of the loops below: rows overlap there, which a processor does not find by itself when every multiplier is busy,
+ * and compilers copy and spill the sums of the plain form. */
+VF_INLINE void spread(__m256i *t, const uint8_t *u)
 {
-    __m256i t;
-    __asm__("vpbroadcastd %[u], %[t]\n\t"
-            "vpmaddubsw %[w], %[t], %[t]\n\t"
-            "vpmaddwd %[one], %[t], %[t]\n\t"
-            "vpaddd %[t], %[acc], %[acc]"
-            : [acc] "+x"(*acc), [t] "=&x"(t)
-            : [u] "m"(*(const int32_t *)u), [w] "x"(w), [one] "x"(one));
+    __asm__ volatile("vpbroadcastd %[u], %[t]" : [t] "=x"(*t) : [u] "m"(*(const int32_t *)u));
 }
-
-/* Two entries whose sums of pairs fit 16 bits together. */
-VF_INLINE void couple_products(__m256i *acc, const uint8_t *u, const uint8_t *v, __m256i wu, __m256i wv, __m256i one)
+VF_INLINE void reorder(__m256i *t, __m256i order)
 {
-    __m256i t, s;
-    __asm__("vpbroadcastd %[u], %[t]\n\t"
-            "vpbroadcastd %[v], %[s]\n\t"
-            "vpmaddubsw %[wu], %[t], %[t]\n\t"
-            "vpmaddubsw %[wv], %[s], %[s]\n\t"
-            "vpaddw %[s], %[t], %[t]\n\t"
-            "vpmaddwd %[one], %[t], %[t]\n\t"
-            "vpaddd %[t], %[acc], %[acc]"
-            : [acc] "+x"(*acc), [t] "=&x"(t), [s] "=&x"(s)
-            : [u] "m"(*(const int32_t *)u), [v] "m"(*(const int32_t *)v), [wu] "x"(wu), [wv] "x"(wv), [one] "x"(one));
+    __asm__ volatile("vpshufb %[order], %[t], %[t]" : [t] "+x"(*t) : [order] "x"(order));
 }
-
-VF_INLINE void paired_products(__m256i *acc, const uint8_t *u, __m256i w, __m256i one, __m256i order)
+VF_INLINE void multiply(__m256i *t, __m256i w)
 {
-    __m256i t;
-    __asm__("vpbroadcastd %[u], %[t]\n\t"
-            "vpshufb %[order], %[t], %[t]\n\t"
-            "vpmaddubsw %[w], %[t], %[t]\n\t"
-            "vpmaddwd %[one], %[t], %[t]\n\t"
-            "vpaddd %[t], %[acc], %[acc]"
-            : [acc] "+x"(*acc), [t] "=&x"(t)
-            : [u] "m"(*(const int32_t *)u), [w] "x"(w), [one] "x"(one), [order] "x"(order));
+    __asm__ volatile("vpmaddubsw %[w], %[t], %[t]" : [t] "+x"(*t) : [w] "x"(w));
+}
+VF_INLINE void join(__m256i *t, __m256i s)
+{
+    __asm__ volatile("vpaddw %[s], %[t], %[t]" : [t] "+x"(*t) : [s] "x"(s));
+}
+VF_INLINE void widen(__m256i *t, __m256i one)
+{
+    __asm__ volatile("vpmaddwd %[one], %[t], %[t]" : [t] "+x"(*t) : [one] "x"(one));
+}
+VF_INLINE void accumulate(__m256i *sum, __m256i t)
+{
+    __asm__ volatile("vpaddd %[t], %[sum], %[sum]" : [sum] "+x"(*sum) : [t] "x"(t));
 }
 
 VF_INLINE __m256i order_of(uint32_t pairing)
@@ -64,6 +52,18 @@ VF_INLINE __m256i order_of(uint32_t pairing)
 
 /* Sums and rows are named one by one: what is indexed does not stay in registers. */
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+/* What row i begins, what goes on for the row before, what ends the one before that. */
+#define STAGE(i, j, k, SPREAD, MULTIPLY, JOIN) SPREAD(i) WIDEN(k) MULTIPLY(i) JOIN(j) ACCUMULATE(k)
+#define EACH_STAGE(SPREAD, MULTIPLY, JOIN)                                                                                     \
+    SPREAD(0)                                                                                                                  \
+    MULTIPLY(0) SPREAD(1) MULTIPLY(1) JOIN(0) STAGE(2, 1, 0, SPREAD, MULTIPLY, JOIN) STAGE(3, 2, 1, SPREAD, MULTIPLY, JOIN)    \
+        STAGE(4, 3, 2, SPREAD, MULTIPLY, JOIN) STAGE(5, 4, 3, SPREAD, MULTIPLY, JOIN) STAGE(6, 5, 4, SPREAD, MULTIPLY, JOIN)   \
+            STAGE(7, 6, 5, SPREAD, MULTIPLY, JOIN) WIDEN(6) JOIN(7) ACCUMULATE(6) WIDEN(7) ACCUMULATE(7)
+#define WIDEN(i)                                                                                                               \
+    if (rows > i) widen(&t##i, one);
+#define ACCUMULATE(i)                                                                                                          \
+    if (rows > i) accumulate(&sum##i, t##i);
+#define NOTHING(i)
 
 VF_INLINE void tile_rows(int rows, const uint8_t *a, int64_t lda, const struct s8_lists *st, const struct s8_list *h,
                          const int32_t *bias, int32_t *out)
@@ -71,7 +71,7 @@ VF_INLINE void tile_rows(int rows, const uint8_t *a, int64_t lda, const struct s
     const __m256i start = _mm256_add_epi32(vi_load(h->start), vi_load(bias)), one = _mm256_set1_epi16(1);
     const int8_t *w = st->weights + h->first * LIST_ENTRY;
 #define NAME_ROW(i)                                                                                                            \
-    __m256i sum##i = start;                                                                                                    \
+    __m256i sum##i = start, t##i, s##i;                                                                                        \
     const uint8_t *a##i = a + i * lda;
     EACH_ROW(NAME_ROW)
     const uint32_t *place = st->places + h->first, *couples = place + h->couples, *plain = place + h->plain,
@@ -79,23 +79,29 @@ VF_INLINE void tile_rows(int rows, const uint8_t *a, int64_t lda, const struct s
     for (; place < couples; place += 2, w += 2 * LIST_ENTRY) {
         __m256i v0 = vi_load((const int32_t *)w), v1 = vi_load((const int32_t *)(w + LIST_ENTRY));
         int64_t k0 = place[0], k1 = place[1];
-#define COUPLE_ROW(i)                                                                                                          \
-    if (rows > i) couple_products(&sum##i, a##i + k0, a##i + k1, v0, v1, one);
-        EACH_ROW(COUPLE_ROW)
+#define SPREAD_COUPLE(i)                                                                                                       \
+    if (rows > i) spread(&t##i, a##i + k0), spread(&s##i, a##i + k1);
+#define MULTIPLY_COUPLE(i)                                                                                                     \
+    if (rows > i) multiply(&t##i, v0), multiply(&s##i, v1);
+#define JOIN_COUPLE(i)                                                                                                         \
+    if (rows > i) join(&t##i, s##i);
+        EACH_STAGE(SPREAD_COUPLE, MULTIPLY_COUPLE, JOIN_COUPLE)
     }
     for (; place < plain; place++, w += LIST_ENTRY) {
         __m256i v = vi_load((const int32_t *)w);
         int64_t k = *place;
-#define STEP_ROW(i)                                                                                                            \
-    if (rows > i) products(&sum##i, a##i + k, v, one);
-        EACH_ROW(STEP_ROW)
+#define SPREAD(i)                                                                                                              \
+    if (rows > i) spread(&t##i, a##i + k);
+#define MULTIPLY(i)                                                                                                            \
+    if (rows > i) multiply(&t##i, v);
+        EACH_STAGE(SPREAD, MULTIPLY, NOTHING)
     }
     for (; place < end; place++, w += LIST_ENTRY) {
         __m256i v = vi_load((const int32_t *)w), order = order_of(*place & 3);
         int64_t k = *place & ~3u;
-#define PAIRED_ROW(i)                                                                                                          \
-    if (rows > i) paired_products(&sum##i, a##i + k, v, one, order);
-        EACH_ROW(PAIRED_ROW)
+#define REORDER(i)                                                                                                             \
+    if (rows > i) spread(&t##i, a##i + k), reorder(&t##i, order);
+        EACH_STAGE(REORDER, MULTIPLY, NOTHING)
     }
 #define STORE_ROW(i)                                                                                                           \
     if (rows > i) vi_store(out + i * S8_BLOCK, sum##i);
