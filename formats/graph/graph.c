@@ -110,10 +110,10 @@ void ax_value_rename(struct ax_graph *g, int v, const char *name)
 int ax_graph_value(struct ax_graph *g, const char *name, enum ax_dtype t, const struct ax_shape *shape)
 {
     const char *own = unique_name(g, name);
+    struct ax_shape s = shape ? *shape : (struct ax_shape){.rank = -1}; /* before the growth: it may be another value's */
     g->values = grow(g->values, &g->cap_values, g->n_values + 1, sizeof *g->values);
     int v = g->n_values++;
-    g->values[v] = (struct ax_value){.name = own, .dtype = t, .producer = AX_NONE, .shape = {.rank = -1}};
-    if (shape) g->values[v].shape = *shape;
+    g->values[v] = (struct ax_value){.name = own, .dtype = t, .producer = AX_NONE, .shape = s};
     index_name(g, v);
     return v;
 }
