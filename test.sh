@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 preset=${PRESET:-release}
 
 scripts/install-dependencies.sh
+scripts/make-test-venv.sh
 cmake --preset "$preset" >/dev/null
 cmake --build --preset "$preset"
 ctest --preset "$preset" --no-tests=error -j "$(nproc)" "$@"

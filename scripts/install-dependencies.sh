@@ -11,7 +11,7 @@ packages=(
   libjansson-dev libzip-dev
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
   libcmocka-dev libsimde-dev
-  python3 python3-numpy python3-pil xz-utils
+  python3 python3-numpy python3-pil python3-jsonschema python3-venv xz-utils
 )
 
 missing=()

@@ -7,7 +7,8 @@
 #include "quantizer/quantizer.h"
 
 /* Compiled for the processor at hand as well, chosen at load; the sums keep their order, so the bits are the same. */
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__ &&                           \
+    !defined __SANITIZE_THREAD__
 #define AX_WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define AX_WIDE
@@ -16,11 +17,12 @@
 /* -- plan.c: which nodes run in int8 -- */
 
 struct ax_plan {
-    uint8_t *int8;       /* by node of g */
-    uint8_t *tail;       /* node behind the last weighted layer of every path: float, so that outputs are rounded once */
-    uint8_t *store;      /* by value of g: an int8 copy of it is read by some int8 node */
-    uint8_t *float_out;  /* by value: the producer is an int8 node and writes float32 */
-    const char **why;    /* by node: the reason for float, NULL for int8 or where there is no choice */
+    int n_nodes;        /* of the graph that was planned */
+    uint8_t *int8;      /* by node of g */
+    uint8_t *tail;      /* node behind the last weighted layer of every path: float, so that outputs are rounded once */
+    uint8_t *store;     /* by value of g: an int8 copy of it is read by some int8 node */
+    uint8_t *float_out; /* by value: the producer is an int8 node and writes float32 */
+    const char **why;   /* by node: the reason for float, NULL for int8 or where there is no choice */
 };
 enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a,
                             struct ax_plan *plan, struct ax_error *err);
@@ -33,9 +35,9 @@ int64_t ax_node_macs(const struct ax_graph *g, const struct ax_node *n);
 /* -- stats.c: what calibration saw of a value -- */
 
 struct ax_stats {
-    int channels;    /* along the last axis */
-    float *lo, *hi;  /* by channel; lo <= 0 <= hi */
-    int64_t *bins;   /* histogram of all elements over [-limit, limit), NULL without */
+    int channels;   /* along the last axis */
+    float *lo, *hi; /* by channel; lo <= 0 <= hi */
+    int64_t *bins;  /* histogram of all elements over [-limit, limit), NULL without */
     float limit;
 };
 enum { AX_STAT_BINS = 2048 };
@@ -60,12 +62,12 @@ void ax_tapsum_mean(const struct ax_tapsum *t, const struct ax_node *n, const st
 /* -- calibrate.c -- */
 
 struct ax_calibration {
-    struct ax_stats *stats;    /* by value of g; channels 0 where not observed */
-    double **mean;             /* by value: float mean of a weighted node's output before bias and activation; NULL */
-    double **trial_mean;       /* the same over the first n_trial samples */
+    struct ax_stats *stats; /* by value of g; channels 0 where not observed */
+    double **mean;          /* by value: float mean of a weighted node's output before bias and activation; NULL */
+    double **trial_mean;    /* the same over the first n_trial samples */
     int n_trial;
-    float **outputs;           /* [sample * n_outputs + output]: the float model's outputs, for the first n_kept samples */
-    int64_t *output_count;     /* elements by output */
+    float **outputs;       /* [sample * n_outputs + output]: the float model's outputs, for the first n_kept samples */
+    int64_t *output_count; /* elements by output */
     int n_kept;
 };
 enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan, const struct ax_samples *samples,
@@ -103,7 +105,7 @@ struct ax_measure { /* sums over samples, an entry an output */
 void ax_measure_init(struct ax_measure *m, struct ax_arena *a, int n_outputs);
 void ax_measure_add(struct ax_measure *m, int output, const struct ax_shape *shape, const float *ref, const float *got);
 double ax_measure_sqnr(const struct ax_measure *m); /* mean over outputs of the mean over samples, dB */
-double ax_db(double ratio); /* 10 log10, exact enough for a report and the same on every machine */
+double ax_db(double ratio);                         /* 10 log10, exact enough for a report and the same on every machine */
 enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph *q, const struct ax_samples *samples,
                                  const struct ax_quant_options *opt, struct ax_arena *a, struct ax_quant_report *r,
                                  struct ax_error *err);

@@ -80,7 +80,8 @@ static int can_int8(const struct ax_graph *g, const struct ax_node *n)
     for (int i = 0; i < n->n_inputs; i++)
         if (n->inputs[i] != AX_NONE && !is_float(g, n->inputs[i])) return 0;
     for (int i = 0; i < n->n_outputs; i++)
-        if (!is_float(g, n->outputs[i]) || shape_of(g, n->outputs[i])->rank > 4 || shape_of(g, n->outputs[i])->rank < 2) return 0;
+        if (!is_float(g, n->outputs[i]) || shape_of(g, n->outputs[i])->rank > 4 || shape_of(g, n->outputs[i])->rank < 2)
+            return 0;
     if (shape_of(g, n->inputs[0])->rank > 4) return 0;
     switch (n->op) {
     case AX_OP_ADD:
@@ -90,8 +91,7 @@ static int can_int8(const struct ax_graph *g, const struct ax_node *n)
     case AX_OP_MAX_POOL:
     case AX_OP_AVERAGE_POOL:
     case AX_OP_GLOBAL_AVERAGE_POOL:
-    case AX_OP_GLOBAL_MAX_POOL:
-        return n->n_outputs == 1 && shape_of(g, n->inputs[0])->rank == 4 && ax_node_int(n, "nhwc", 0);
+    case AX_OP_GLOBAL_MAX_POOL: return n->n_outputs == 1 && shape_of(g, n->inputs[0])->rank == 4 && ax_node_int(n, "nhwc", 0);
     case AX_OP_REDUCE_MEAN: return spatial_reduce(g, n);
     case AX_OP_CONCAT:
         for (int i = 0; i < n->n_inputs; i++)
@@ -159,8 +159,10 @@ static void find_tail(const struct ax_graph *g, const struct ax_uses *u, struct 
         for (int o = 0; o < n->n_outputs && only; o++)
             for (int k = u->start[n->outputs[o]]; k < u->start[n->outputs[o] + 1]; k++) only &= p->tail[u->users[k]];
         if (!only) continue;
-        if (!ax_weighted(g, n)) p->tail[i] = 1;
-        else if (ax_node_macs(g, n) < total / 50 && behind_island(g, n->inputs[0])) p->tail[i] = 1;
+        if (!ax_weighted(g, n))
+            p->tail[i] = 1;
+        else if (ax_node_macs(g, n) < total / 50 && behind_island(g, n->inputs[0]))
+            p->tail[i] = 1;
     }
 }
 
@@ -187,12 +189,13 @@ static const char *reason(const struct ax_graph *g, const struct ax_plan *p, int
     return can_int8(g, n) ? "no int8 layer reads it" : "this form has no int8 kernel";
 }
 
-enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a,
-                            struct ax_plan *p, struct ax_error *err)
+enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a, struct ax_plan *p,
+                            struct ax_error *err)
 {
     (void)err;
     struct ax_uses u = ax_graph_uses(g);
-    *p = (struct ax_plan){.int8 = AX_NEW(a, uint8_t, g->n_nodes + 1),
+    *p = (struct ax_plan){.n_nodes = g->n_nodes,
+                          .int8 = AX_NEW(a, uint8_t, g->n_nodes + 1),
                           .tail = AX_NEW(a, uint8_t, g->n_nodes + 1),
                           .store = AX_NEW(a, uint8_t, g->n_values + 1),
                           .float_out = AX_NEW(a, uint8_t, g->n_values + 1),
@@ -205,7 +208,8 @@ enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_opti
             p->why[i] = "the user asked for float";
             continue;
         }
-        if (ax_weighted(g, n)) p->int8[i] = (uint8_t)weighted_fits(g, n);
+        if (ax_weighted(g, n))
+            p->int8[i] = (uint8_t)weighted_fits(g, n);
         else if (can_int8(g, n))
             for (int o = 0; o < n->n_outputs; o++) p->int8[i] |= (uint8_t)read_by_int8(g, &u, p, n->outputs[o], 1);
     }

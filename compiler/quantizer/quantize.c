@@ -147,6 +147,7 @@ enum ax_status ax_quantize(const struct ax_graph *g, const struct ax_samples *sa
         ax_graph_free(*out);
         *out = NULL;
     }
+    if (!s) ax_arena_adopt(&(*out)->arena, &j.work->arena); /* the result's names and constants are the work graph's */
     release(&j);
     return s;
 }

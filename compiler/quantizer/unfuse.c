@@ -19,7 +19,8 @@ static int naturally_float(const struct ax_graph *g, const struct ax_uses *u, co
 {
     int producer = g->values[v].producer;
     if (read_as_main(g, u, p, v)) return 0;
-    return producer == AX_NONE || !p->int8[producer] || ax_weighted(g, &g->nodes[producer]);
+    if (producer == AX_NONE || producer >= p->n_nodes) return 1; /* beyond the plan: a sum that has just been split off */
+    return !p->int8[producer] || ax_weighted(g, &g->nodes[producer]);
 }
 
 static void split(struct ax_graph *g, int node)

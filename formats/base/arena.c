@@ -29,6 +29,15 @@ void ax_arena_free(struct ax_arena *a)
     *a = (struct ax_arena){0};
 }
 
+void ax_arena_adopt(struct ax_arena *a, struct ax_arena *from)
+{
+    struct ax_arena_block **last = &a->blocks;
+    while (*last) last = &(*last)->next;
+    *last = from->blocks;
+    a->used += from->used;
+    *from = (struct ax_arena){0};
+}
+
 static struct ax_arena_block *block_new(size_t size)
 {
     struct ax_arena_block *b = malloc(sizeof *b);

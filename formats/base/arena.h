@@ -14,6 +14,8 @@ struct ax_arena {
 
 void ax_arena_init(struct ax_arena *a);
 void ax_arena_free(struct ax_arena *a); /* also of a zeroed arena; leaves it empty and usable */
+/* Everything that lives in from lives in a from now on; from is left empty. */
+void ax_arena_adopt(struct ax_arena *a, struct ax_arena *from);
 
 /* Zeroed memory aligned to 64 bytes when it is 64 bytes or more, else to 16. Aborts when memory ends: what is compiled is
  * bounded by checks before (sizes from files are checked against the file), so that this is an environment failure. */

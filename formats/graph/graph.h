@@ -76,7 +76,7 @@ struct ax_graph {
 
 struct ax_graph *ax_graph_new(const char *name);
 void ax_graph_free(struct ax_graph *g);                    /* NULL is fine; unmaps g->mapping */
-struct ax_graph *ax_graph_clone(const struct ax_graph *g); /* constants are shared with g, which must live longer */
+struct ax_graph *ax_graph_clone(const struct ax_graph *g); /* names and constants are shared with g, which must live longer */
 
 /* -- building -- */
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """test_bits.py TOOLS CACHE NAME...: the int8 model gives the same bits with processor features masked one after another, with 1
-and 2 threads, and recompiling gives the same bytes."""
+and 2 threads and whatever memory held before, and recompiling gives the same bytes."""
 import hashlib, os, shutil, sys, tempfile
 
-import numpy as np
 import zoo
+import numpy as np
 
 MASKS = ['scalar', 'avx2', 'avx2,avx512', 'avx2,avx512,avx512_vnni', 'all']
 
@@ -23,6 +23,8 @@ def check(tools, cache, name):
             zoo.tool(tools, 'axcompile', path, '--calib', calib, '--batch', '1', '-o', out, '--threads', threads)
         if digest(os.path.join(a, 'model.axmodel')) != digest(os.path.join(b, 'model.axmodel')):
             return 'compiling with 1 and with 2 threads gives different files'
+        stale = zoo.tool(tools, 'stale_arena', os.path.join(a, 'model.axmodel'), ok=False)
+        if stale.returncode: return stale.stdout.strip()
         inputs = zoo.feeds(path, 2, seed=3)
         first = None
         for mask in MASKS:
@@ -38,8 +40,7 @@ def check(tools, cache, name):
 
 
 if __name__ == '__main__':
-    tools, cache, names = sys.argv[1], sys.argv[2], sys.argv[3:]
-    zoo.need_shared()
+    tools, cache, names = sys.argv[1], sys.argv[2], zoo.at_hand(sys.argv[3:])
     failed = 0
     for n in names:
         try: why = check(tools, cache, n)

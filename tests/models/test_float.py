@@ -3,8 +3,8 @@
 The largest error may be 1e-3 of the output's range."""
 import os, shutil, sys, tempfile
 
-import numpy as np
 import zoo
+import numpy as np
 
 
 def check(tools, cache, name):
@@ -26,8 +26,7 @@ def check(tools, cache, name):
 
 
 if __name__ == '__main__':
-    tools, cache, names = sys.argv[1], sys.argv[2], sys.argv[3:]
-    zoo.need_shared()
+    tools, cache, names = sys.argv[1], sys.argv[2], zoo.at_hand(sys.argv[3:])
     failed = 0
     for n in names:
         try: why = check(tools, cache, n)

@@ -1,12 +1,29 @@
 """Where the real models lie and how each is fed: what the model tests share. Nothing of it ships: the models stand in ../shared
 beside a developer's checkout, and tests that need them are skipped (exit code 77) where they are absent."""
-import glob, lzma, os, subprocess, sys
-
-import numpy as np
+import lzma, os, subprocess, sys
 
 SKIP = 77
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def use_test_python():
+    """Runs the script again under the Python of build/test-venv (scripts/make-test-venv.sh) where this one lacks onnxruntime."""
+    try: import numpy, onnx, onnxruntime  # noqa: F401
+    except ImportError:
+        python = os.path.join(ROOT, 'build', 'test-venv', 'bin', 'python')
+        if not os.path.exists(python) or sys.prefix == os.path.join(ROOT, 'build', 'test-venv'):
+            print('skipped: onnxruntime, onnx and numpy are not installed for', sys.executable)
+            sys.exit(SKIP)
+        sys.stdout.flush()
+        os.execv(python, [python] + sys.argv)
+
+
+use_test_python()
+import numpy as np  # noqa: E402
+
 SHARED = os.path.join(os.path.dirname(ROOT), 'shared', 'models')
+
+SHIPPED = ['digits', 'shapes']
 
 # name: (folder, symbolic or wrong input shapes to set)
 CORE = {
@@ -29,12 +46,18 @@ def skip(why):
 
 def need_shared():
     if not os.path.isdir(SHARED): skip('the real models are not here (../shared/models)')
-    try: import onnxruntime, onnx  # noqa: F401
-    except ImportError: skip('onnxruntime and onnx are not installed for this Python')
+
+
+def at_hand(names):
+    """Of the named models, those that are here: the shipped ones always, the others where ../shared/models is."""
+    here = [n for n in names if n in SHIPPED or os.path.isdir(SHARED)]
+    if not here: skip('the real models are not here (../shared/models)')
+    return here
 
 
 def path_of(name, cache):
     """The model as a plain .onnx file, unpacked into the cache once."""
+    if name in SHIPPED: return os.path.join(ROOT, 'models', name, name + '.onnx')
     os.makedirs(cache, exist_ok=True)
     if name in ARCH:
         out = os.path.join(cache, name + '.onnx')
