@@ -40,6 +40,7 @@ enum ax_status ax_connect(struct ax_context *context, const char *device, int co
     atomic_init(&c->refs, 1);
     atomic_init(&c->clock_ps, 0);
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->turn, NULL);
     c->context = context;
     ax_context_hold(context);
     *out = c;
@@ -76,6 +77,7 @@ void ax_connection_free(struct ax_connection *c)
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1) return;
     c->type->disconnect(c);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->turn);
     ax_context_free(c->context);
     free(c);
 }
@@ -91,32 +93,45 @@ int ax_connection_free_cores(const struct ax_connection *c)
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&c->lock;
     int n = 0;
     pthread_mutex_lock(lock);
-    for (int i = 0; i < c->n; i++) n += !c->used[i];
+    for (int i = 0; i < c->n; i++) n += !c->used[i] && !c->sharers[i];
     pthread_mutex_unlock(lock);
     return n;
 }
 
-int ax_connection_take(struct ax_connection *c, int want, int *cores)
+static int is_free(const struct ax_connection *c, int i, int share)
+{
+    return !c->used[i] && (share || !c->sharers[i]);
+}
+
+int ax_connection_take(struct ax_connection *c, int want, int share, int *cores)
 {
     int n = 0;
     pthread_mutex_lock(&c->lock);
-    for (int i = 0; i < c->n; i++) n += !c->used[i];
+    for (int i = 0; i < c->n; i++) n += is_free(c, i, share);
     int enough = n >= want;
     n = 0;
     for (int i = 0; i < c->n && enough && n < want; i++)
-        if (!c->used[i]) {
-            c->used[i] = 1;
+        if (is_free(c, i, share)) {
+            if (share)
+                c->sharers[i]++;
+            else
+                c->used[i] = 1;
             cores[n++] = c->cores[i];
         }
     pthread_mutex_unlock(&c->lock);
     return enough ? 0 : -1;
 }
 
-void ax_connection_give_back(struct ax_connection *c, const int *cores, int n)
+void ax_connection_give_back(struct ax_connection *c, const int *cores, int n, int share)
 {
     pthread_mutex_lock(&c->lock);
     for (int i = 0; i < c->n; i++)
-        for (int k = 0; k < n; k++)
-            if (c->cores[i] == cores[k]) c->used[i] = 0;
+        for (int k = 0; k < n; k++) {
+            if (c->cores[i] != cores[k]) continue;
+            if (share)
+                c->sharers[i]--;
+            else
+                c->used[i] = 0;
+        }
     pthread_mutex_unlock(&c->lock);
 }

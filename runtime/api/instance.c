@@ -117,10 +117,12 @@ static enum ax_status run_now(struct ax_instance *i, const struct ax_buffer *in,
     pthread_mutex_lock(&i->turn);
     i->in = in;
     i->out = out;
+    if (i->opt.share) pthread_mutex_lock(&i->connection->turn);
     if (i->pool)
         ax_pool_run(i->pool, run_lane, i);
     else
         run_lane(i, 0);
+    if (i->opt.share) pthread_mutex_unlock(&i->connection->turn);
     enum ax_status s = AX_OK;
     for (int k = 0; k < i->opt.batch && s == AX_OK; k++)
         if (i->lane_err[k].status) *err = i->lane_err[k], s = err->status;
@@ -297,7 +299,7 @@ static void release(struct ax_instance *i)
     ax_sim_line_free(i->line);
     free(i->times);
     for (int k = 0; i->slots && k < i->opt.queue; k++) free(i->slots[k].buffers);
-    if (i->cores) ax_connection_give_back(i->connection, i->cores, i->n_cores);
+    if (i->cores) ax_connection_give_back(i->connection, i->cores, i->n_cores, i->opt.share);
     free(i->lanes);
     free(i->lane_err);
     free(i->slots);
@@ -327,7 +329,7 @@ static enum ax_status take_cores(struct ax_instance *i, struct ax_error *err)
     int want = i->opt.batch * i->opt.cores;
     i->cores = calloc((size_t)want, sizeof *i->cores);
     if (!i->cores) return ax_fail(err, AX_NO_MEMORY, "no memory for an instance of %d cores", want);
-    if (ax_connection_take(i->connection, want, i->cores)) {
+    if (ax_connection_take(i->connection, want, i->opt.share, i->cores)) {
         free(i->cores);
         i->cores = NULL;
         return ax_fail(err, AX_BUSY,
@@ -397,7 +399,7 @@ static enum ax_status settle_options(struct ax_instance *i, const struct ax_inst
                        "batch %d, cores %d, queue %d: expected a batch of 1 to %d, 0 to %d cores, a queue of 1 to 65536",
                        i->opt.batch, i->opt.cores, i->opt.queue, AX_MAX_CORES, AX_MAX_CORES);
     if (i->opt.cores == 0 && i->connection->type->cooperates)
-        i->opt.cores = ax_connection_free_cores(i->connection) / i->opt.batch;
+        i->opt.cores = (i->opt.share ? i->connection->n : ax_connection_free_cores(i->connection)) / i->opt.batch;
     if (i->opt.cores == 0) i->opt.cores = 1; /* too few: take_cores says so */
     return AX_OK;
 }

@@ -44,19 +44,22 @@ struct ax_connection {
     int n;
     int cores[AX_MAX_CORES], lease[AX_MAX_CORES]; /* core numbers; for the device's own use */
     char used[AX_MAX_CORES];                      /* by an instance */
+    short sharers[AX_MAX_CORES];                  /* instances that share it */
+    pthread_mutex_t turn;                         /* held by the sharing instance that runs */
 };
 
 void ax_context_hold(struct ax_context *c);
 void ax_model_hold(struct ax_model *m);
 void ax_connection_hold(struct ax_connection *c);
 
-/* Marks `want` free cores as used and lists them; -1 when there are not enough. */
-int ax_connection_take(struct ax_connection *c, int want, int *cores);
+/* Marks `want` free cores as used and lists them; -1 when there are not enough. With share, cores that others share are free
+ * too. */
+int ax_connection_take(struct ax_connection *c, int want, int share, int *cores);
+void ax_connection_give_back(struct ax_connection *c, const int *cores, int n, int share);
 /* The chip's clock is at least there. */
 void ax_connection_advance(struct ax_connection *c, int64_t ps);
 /* NULL: there is no such chip. */
 const struct ax_chip *ax_context_chip(struct ax_context *c, const char *device);
-void ax_connection_give_back(struct ax_connection *c, const int *cores, int n);
 
 /* A model around a program that the caller keeps: for tests and for compilers that measure what they made. */
 enum ax_status ax_model_from_program(struct ax_context *c, const struct ax_program *p, struct ax_model **out,

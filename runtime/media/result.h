@@ -21,6 +21,13 @@ struct ax_mask {
     uint8_t *data; /* row-major, one byte a pixel */
 };
 
+struct ax_result;
+/* What a later stage of a cascade found in an object's region. */
+struct ax_nested {
+    const char *stage;
+    const struct ax_result *result; /* in pixels of the picture */
+};
+
 struct ax_object {
     struct ax_class is;
     float left, top, right, bottom;
@@ -31,6 +38,8 @@ struct ax_object {
     struct ax_mask *mask;      /* of the box; NULL: none */
     const float *mask_weights; /* of the prototypes; the mask is made of them at the end */
     int track;                 /* number that follows it through the frames; 0: none */
+    const struct ax_nested *nested;
+    int n_nested;
 };
 
 /* Everything is in mem. */

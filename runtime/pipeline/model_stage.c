@@ -56,7 +56,7 @@ static void release(void *self)
     struct model_stage *m = self;
     if (!m) return;
     for (int i = 0; m->lanes && i < m->replicas; i++) ax_lane_free(&m->lanes[i]);
-    if (m->n_cores) ax_connection_give_back(m->connection, m->cores, m->n_cores);
+    if (m->n_cores) ax_connection_give_back(m->connection, m->cores, m->n_cores, 0);
     free(m->lanes);
     free(m->cores);
     free(m->slices);
@@ -137,7 +137,7 @@ static enum ax_status take_cores(struct model_stage *m, struct ax_pipeline *p, s
     int want = m->replicas * m->cores_each, all[AX_MAX_CORES];
     m->cores = calloc((size_t)want, sizeof *m->cores);
     if (!m->cores) return ax_fail(err, AX_NO_MEMORY, "no memory for %d cores", want);
-    if (ax_connection_take(m->connection, want, m->cores) == 0) {
+    if (ax_connection_take(m->connection, want, 0, m->cores) == 0) {
         m->n_cores = want;
         return AX_OK;
     }

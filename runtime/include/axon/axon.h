@@ -177,6 +177,7 @@ struct ax_instance_options {
     int cores; /* for each sample; default: all free ones of the connection, shared out evenly (simulated: one) */
     int pin;   /* 1: threads stay on their cores, also the thread that calls ax_instance_run; default 0 */
     int queue; /* requests that may wait; default 16 */
+    int share; /* 1: cores may be given to other instances that share as well; those take turns, a request each; default 0 */
 };
 void ax_instance_options_default(struct ax_instance_options *opt);
 

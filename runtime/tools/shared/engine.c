@@ -110,6 +110,7 @@ struct ax_engine {
     struct ax_cores *cores;
     struct ax_model *model;
     struct ax_instance **instances; /* NULL while it rests */
+    struct ax_engine_options opt;
     int n_instances, queue;
     struct ax_segments *segments;   /* instead of the model */
     struct ax_collector *collector; /* of the segments' results */
@@ -167,9 +168,11 @@ static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
     ax_instance_options_default(&opt);
     opt.batch = e->batch;
     opt.queue = e->queue;
-    if (e->n_instances > 1 && e->cores->connection->type->cooperates)
-        opt.cores = ax_connection_free_cores(e->cores->connection) / (e->n_instances * e->batch);
-    if (e->n_instances > 1 && !opt.cores) opt.cores = 1; /* too few: the last one says so */
+    opt.share = e->opt.share;
+    int cores = e->opt.cores ? e->opt.cores : ax_connection_free_cores(e->cores->connection);
+    bool split = e->n_instances > 1 || e->opt.cores;
+    if (split && e->cores->connection->type->cooperates) opt.cores = cores / (e->n_instances * e->batch);
+    if (split && !opt.cores) opt.cores = 1; /* too few: the last one says so */
     enum ax_status s = AX_OK;
     for (int i = 0; i < e->n_instances && !s; i++)
         if (!e->instances[i]) s = ax_instance_new(e->cores->connection, e->model, &opt, &e->instances[i], err);
@@ -190,6 +193,7 @@ enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, 
     *out = NULL;
     if (!e) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to open it", axmodel);
     e->cores = cores;
+    e->opt = *opt;
     e->batch = batch;
     e->queue = opt->queue > 0 ? opt->queue : 16;
     e->n_instances = opt->instances > 0 ? opt->instances : 1;

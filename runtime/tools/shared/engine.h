@@ -48,6 +48,8 @@ struct ax_engine_options {
     int batch;     /* as above; default 1 */
     int instances; /* of one model: copies that work at the same time, each on its share of the cores; default 1 */
     int queue;     /* requests that may be under way on each; default 16 */
+    int cores;     /* for all of them together; default: all that are free */
+    bool share;    /* a model's cores may be given to other engines that share as well; their requests take turns */
 };
 enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, const struct ax_engine_options *opt,
                                    struct ax_engine **out, struct ax_error *err);

@@ -1,0 +1,320 @@
+#include "app/cascade.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "app/cascade_open.h"
+#include "app/region.h"
+#include "media/postprocess.h"
+
+/* One run of a stage's model: on a region, or on the whole picture. */
+struct slot {
+    struct ax_region region;
+    struct ax_object *parent; /* NULL: the whole picture */
+    struct ax_fit fit;
+    struct ax_engine_buffer in, *out;
+    struct ax_post_tensor *tensors;
+    int instance;
+    uint64_t ticket;
+    bool under_way; /* the device has it */
+    struct ax_result result;
+};
+
+struct looks { /* of a stage at a frame */
+    struct slot *slot;
+    int n;
+};
+
+/* ax_frame.more */
+struct cascade_frame {
+    struct looks *stages;
+    struct ax_arena mem; /* lists of nested results */
+};
+
+static struct looks *looks_of(const struct ax_frame *f, const struct ax_cascade_model_run *m)
+{
+    return &((struct cascade_frame *)f->more)->stages[m->index];
+}
+
+/* -- a frame's memory -- */
+
+static void *room(int64_t count, enum ax_dtype t)
+{
+    size_t bytes = ((size_t)count * ax_dtype_bytes(t) + 127) / 64 * 64;
+    void *p = aligned_alloc(64, bytes);
+    if (p) memset(p, 0, bytes);
+    return p;
+}
+
+static bool make_slot(const struct ax_cascade_model_run *m, struct slot *s)
+{
+    int n = ax_engine_outputs(m->engine);
+    s->in = (struct ax_engine_buffer){room(ax_engine_input(m->engine, 0)->count, m->input.dtype), m->input.dtype};
+    s->out = calloc((size_t)n + 1, sizeof *s->out);
+    s->tensors = calloc((size_t)n + 1, sizeof *s->tensors);
+    bool ok = s->in.data && s->out && s->tensors;
+    for (int i = 0; i < n && ok; i++) {
+        const struct ax_engine_port *p = ax_engine_output(m->engine, i);
+        s->out[i] = (struct ax_engine_buffer){room(p->count, AX_DTYPE_FLOAT32), AX_DTYPE_FLOAT32};
+        s->tensors[i] = (struct ax_post_tensor){p->name, p->shape, s->out[i].data};
+        ok = s->out[i].data != NULL;
+    }
+    return ok;
+}
+
+static void free_slot(const struct ax_cascade_model_run *m, struct slot *s)
+{
+    for (int i = 0; s->out && i < ax_engine_outputs(m->engine); i++) free(s->out[i].data);
+    free(s->in.data);
+    free(s->out);
+    free(s->tensors);
+    ax_region_free(&s->region);
+    ax_result_free(&s->result);
+}
+
+/* A request that was given up still owns its memory. */
+static void settle(struct ax_cascade_model_run *m, struct slot *s)
+{
+    struct ax_error ignored;
+    if (s->under_way) ax_engine_wait(m->engine, s->instance, s->ticket, -1, &ignored);
+    s->under_way = false;
+}
+
+static void forget(struct ax_cascade_run *r, struct cascade_frame *f)
+{
+    for (int k = 0; k < r->n; k++) {
+        for (int i = 0; i < f->stages[k].n; i++) {
+            struct slot *s = &f->stages[k].slot[i];
+            settle(&r->models[k], s);
+            ax_region_free(&s->region);
+            ax_result_free(&s->result);
+        }
+        f->stages[k].n = 0;
+    }
+    ax_arena_free(&f->mem);
+}
+
+enum ax_status ax_cascade_prepare(void *run, struct ax_frame *frame, struct ax_error *err)
+{
+    struct ax_cascade_run *r = run;
+    struct cascade_frame *f = frame->more = calloc(1, sizeof *f);
+    bool ok = f && (f->stages = calloc((size_t)r->n, sizeof *f->stages));
+    for (int k = 0; k < r->n && ok; k++) {
+        int slots = r->models[k].slots;
+        f->stages[k].slot = calloc((size_t)slots, sizeof *f->stages[k].slot);
+        ok = f->stages[k].slot != NULL;
+        for (int i = 0; i < slots && ok; i++) ok = make_slot(&r->models[k], &f->stages[k].slot[i]);
+    }
+    return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the regions of a frame");
+}
+
+void ax_cascade_release(void *run, struct ax_frame *frame)
+{
+    struct ax_cascade_run *r = run;
+    struct cascade_frame *f = frame->more;
+    if (!f) return;
+    if (f->stages) forget(r, f);
+    for (int k = 0; f->stages && k < r->n; k++) {
+        for (int i = 0; f->stages[k].slot && i < r->models[k].slots; i++) free_slot(&r->models[k], &f->stages[k].slot[i]);
+        free(f->stages[k].slot);
+    }
+    free(f->stages);
+    free(f);
+    frame->more = NULL;
+}
+
+/* -- submitting -- */
+
+static int by_score(const void *a, const void *b)
+{
+    const struct ax_object *x = *(struct ax_object *const *)a, *y = *(struct ax_object *const *)b;
+    if (x->is.score != y->is.score) return x->is.score > y->is.score ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Objects of the stage before, the best ones first. */
+static struct ax_object **parents_of(const struct ax_frame *f, const struct ax_cascade_model_run *m, struct ax_arena *mem,
+                                     int *count)
+{
+    struct looks *of = &((struct cascade_frame *)f->more)->stages[m->is->of];
+    int n = 0;
+    for (int i = 0; i < of->n; i++) n += of->slot[i].result.n_objects;
+    struct ax_object **list = AX_NEW(mem, struct ax_object *, n + 1);
+    n = 0;
+    for (int i = 0; i < of->n; i++)
+        for (int k = 0; k < of->slot[i].result.n_objects; k++) list[n++] = &of->slot[i].result.objects[k];
+    if (of->n > 1) qsort(list, (size_t)n, sizeof *list, by_score);
+    *count = n;
+    return list;
+}
+
+static enum ax_status submit_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s,
+                                  struct ax_error *err)
+{
+    struct ax_pixels_out to = m->input;
+    to.data = s->in.data;
+    enum ax_status st = ax_region_crop(&s->region, &f->image, err);
+    if (!st) st = ax_preprocess_into(&m->pipeline, &s->region.crop, &to, &s->fit, err);
+    if (st) return st;
+    s->instance = m->next_instance;
+    m->next_instance = (m->next_instance + 1) % ax_engine_instances(m->engine);
+    st = ax_engine_submit(m->engine, s->instance, &s->in, s->out, NULL, NULL, &s->ticket, err);
+    s->under_way = !st;
+    atomic_fetch_add(&m->regions, !st);
+    return st;
+}
+
+static struct slot *next_slot(struct looks *l, const struct ax_region *region, struct ax_object *parent)
+{
+    struct slot *s = &l->slot[l->n++];
+    s->region = *region;
+    s->parent = parent;
+    return s;
+}
+
+static enum ax_status submit_regions(struct ax_cascade_model_run *m, struct ax_frame *f, struct ax_error *err)
+{
+    struct looks *l = looks_of(f, m);
+    struct ax_region region;
+    struct ax_arena mem = {0};
+    int n;
+    struct ax_object **parents = parents_of(f, m, &mem, &n);
+    enum ax_status st = AX_OK;
+    for (int i = 0; i < n && l->n < m->slots && !st; i++)
+        if (ax_region_of(&m->is->rule, parents[i], f->image.width, f->image.height, &region))
+            st = submit_slot(m, f, next_slot(l, &region, parents[i]), err);
+    ax_arena_free(&mem);
+    return st;
+}
+
+static enum ax_status submit_whole(struct ax_cascade_model_run *m, struct ax_frame *f, struct ax_error *err)
+{
+    double w = f->image.width, h = f->image.height;
+    struct ax_region all = {.x = w / 2, .y = h / 2, .width = w, .height = h, .cos = 1};
+    forget(m->run, f->more);
+    return submit_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
+}
+
+static enum ax_status submit(void *user, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
+{
+    struct ax_cascade_model_run *m = user;
+    struct ax_frame *f = frames[0];
+    (void)worker, (void)n;
+    enum ax_status st = m->is->of < 0 ? submit_whole(m, f, err) : submit_regions(m, f, err);
+    if (!st) return AX_OK;
+    struct ax_error why = *err;
+    return ax_fail(err, why.status, "frame %lld of %s, stage '%s': %s", (long long)f->number, f->name, m->is->name,
+                   why.message);
+}
+
+/* -- taking results -- */
+
+static enum ax_status read_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s, struct ax_error *err)
+{
+    struct ax_post_input in = {.tensors = s->tensors,
+                               .n_tensors = ax_engine_outputs(m->engine),
+                               .fit = s->fit,
+                               .width = s->region.crop.width,
+                               .height = s->region.crop.height,
+                               .input_width = m->input_width,
+                               .input_height = m->input_height};
+    enum ax_status st = ax_post_run(m->post, &in, &s->result, err);
+    if (!st && s->parent) ax_region_to_picture(&s->region, &s->result, f->image.width, f->image.height);
+    if (!st && m->tracker) st = ax_tracker_update(m->tracker, &s->result, err);
+    ax_region_free(&s->region);
+    return st;
+}
+
+static void explain(const struct ax_cascade_model_run *m, const struct ax_frame *f, int slot, int of, struct ax_error *err)
+{
+    struct ax_error why = *err;
+    bool late = why.status == AX_TIMEOUT;
+    ax_fail(err, why.status, "frame %lld of %s, stage '%s', region %d of %d: the inference %s: %s. %s", (long long)f->number,
+            f->name, m->is->name, slot + 1, of, late ? "timed out" : "failed", why.message,
+            late ? "Allow more time (--timeout) or more cores" : "Run that frame again");
+}
+
+static enum ax_status wait_slot(struct ax_cascade_model_run *m, struct slot *s, struct ax_error *err)
+{
+    int64_t limit = m->run->opt.timeout_ms > 0 ? m->run->opt.timeout_ms : -1;
+    enum ax_status st = ax_engine_wait(m->engine, s->instance, s->ticket, limit, err);
+    if (st != AX_TIMEOUT) s->under_way = false;
+    return st;
+}
+
+/* A new list each time: objects that have a nested result already are few. */
+static void nest(struct cascade_frame *cf, const struct ax_cascade_model_run *m, const struct slot *s)
+{
+    struct ax_object *o = s->parent;
+    struct ax_nested *list = AX_NEW(&cf->mem, struct ax_nested, o->n_nested + 1);
+    for (int i = 0; i < o->n_nested; i++) list[i] = o->nested[i];
+    list[o->n_nested++] = (struct ax_nested){m->is->name, &s->result};
+    o->nested = list;
+}
+
+static void suppress(const struct ax_cascade_model_run *m, struct looks *l)
+{
+    struct ax_arena mem = {0};
+    struct ax_result **all = AX_NEW(&mem, struct ax_result *, l->n + 1);
+    for (int i = 0; i < l->n; i++) all[i] = &l->slot[i].result;
+    ax_region_suppress(all, l->n, m->is->iou_threshold, m->is->class_agnostic);
+    ax_arena_free(&mem);
+}
+
+/* The first stage's result moves into the answer; its objects stay where they are. */
+static void answer(const struct ax_cascade_model_run *m, struct ax_frame *f, struct slot *s)
+{
+    f->answers = AX_NEW(&f->mem, struct ax_answer, 1);
+    f->answers[0] =
+        (struct ax_answer){.pipe = ax_engine_is_float(m->engine) ? "float" : "int8", .described = ax_post_steps(m->post) > 0};
+    f->n_answers = 1;
+    f->fit = s->fit;
+    f->answers[0].result = s->result;
+    f->answers[0].result.mem = (struct ax_arena){0}; /* freed with the slot, which later stages read */
+}
+
+static enum ax_status wait_all(void *user, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
+{
+    struct ax_cascade_model_run *m = user;
+    struct ax_frame *f = frames[0];
+    struct looks *l = looks_of(f, m);
+    (void)worker, (void)n;
+    for (int i = 0; i < l->n; i++) {
+        enum ax_status st = wait_slot(m, &l->slot[i], err);
+        if (st) {
+            explain(m, f, i, l->n, err);
+            ax_frame_fail(f, err);
+            return AX_OK;
+        }
+        if (read_slot(m, f, &l->slot[i], err)) return err->status;
+    }
+    if (m->is->suppresses) suppress(m, l);
+    for (int i = 0; i < l->n; i++)
+        if (l->slot[i].parent) nest(f->more, m, &l->slot[i]);
+    if (m->is->of < 0) answer(m, f, &l->slot[0]);
+    return AX_OK;
+}
+
+int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out)
+{
+    for (int i = 0; i < r->n; i++) {
+        struct ax_cascade_model_run *m = &r->models[i];
+        out[2 * i] = (struct ax_flow_stage){.name = m->submit_name, .run = submit, .user = m};
+        out[2 * i + 1] = (struct ax_flow_stage){.name = m->wait_name, .run = wait_all, .user = m};
+    }
+    return 2 * r->n;
+}
+
+int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage)
+{
+    return r->models[stage].regions;
+}
+
+int ax_cascade_cores(const struct ax_cascade_run *r, int stage, bool *shared)
+{
+    *shared = r->shared;
+    return r->models[stage].cores;
+}

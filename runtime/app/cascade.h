@@ -1,0 +1,46 @@
+/* A cascade in a flow: each stage's model on the whole picture or on regions that an earlier stage found.
+ *
+ *     source ─▶ stage 0 submit ─▶ stage 0 wait ─▶ stage 1 submit ─▶ stage 1 wait ─▶ ... ─▶ report
+ *
+ * Each is a stage of the flow of its own: while one frame's regions are under way on the cores of the second model, the first
+ * one works on the next frames, and regions of several frames follow one another on the device. The frame's answer is that of
+ * the first stage, with what the later ones found nested in its objects (ax_object.nested). */
+#ifndef AX_APP_CASCADE_H
+#define AX_APP_CASCADE_H
+
+#include "app/flow.h"
+#include "files/cascade.h"
+#include "tools/shared/engine.h"
+
+/* Where a stage's model is: found by who knows how names are looked up. */
+struct ax_cascade_model {
+    const char *axmodel, *descriptor;
+};
+
+struct ax_cascade_options {
+    int depth;          /* frames under way; that of the flow */
+    int64_t timeout_ms; /* that a result is waited for; 0: for ever */
+    int top_k;          /* of classifications; 0: as the descriptors say */
+    bool quiet;         /* does not say how cores were split */
+};
+
+struct ax_cascade_run;
+/* models: one a stage. The descriptor and the cores must live as long. */
+enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_cascade_model *models, struct ax_cores *cores,
+                               const struct ax_cascade_options *opt, struct ax_cascade_run **out, struct ax_error *err);
+void ax_cascade_close(struct ax_cascade_run *r); /* after the flow is gone; NULL is fine */
+
+/* For ax_flow_options, with the run as user: memory of the frames. */
+enum ax_status ax_cascade_prepare(void *run, struct ax_frame *f, struct ax_error *err);
+void ax_cascade_release(void *run, struct ax_frame *f);
+/* The stages to put into a flow; returns how many: two for each of the cascade's. */
+int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out);
+
+/* Regions that a stage has looked at, and cores that it has (shared: all have the same ones). */
+int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage);
+int ax_cascade_cores(const struct ax_cascade_run *r, int stage, bool *shared);
+
+/* Splits `cores` so that the largest work / cores is the least; fixed[i] > 0 stands as it is. False: there are too few. */
+bool ax_cascade_split(const double *work, const int *fixed, int n, int cores, int *out);
+
+#endif

@@ -1,0 +1,201 @@
+/* Opening a cascade: descriptors, cores for each stage, engines. */
+#include "app/cascade_open.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "media/postprocess.h"
+
+/* -- descriptors -- */
+
+/* The region's own way to fit takes the place of the resize step's. */
+static void set_fit(struct ax_descriptor *d, enum ax_region_fit fit)
+{
+    for (int i = 0; i < d->n_before && fit != AX_REGION_FIT_MODEL; i++) {
+        struct ax_pipe_step *s = &d->before[i];
+        if (s->kind != AX_PIPE_RESIZE || !ax_step_given(s, "width")) continue;
+        struct ax_param *mode = (struct ax_param *)(uintptr_t)ax_step_param(s, "mode");
+        struct ax_param *box = (struct ax_param *)(uintptr_t)ax_step_param(s, "letterbox");
+        *mode = (struct ax_param){0}; /* stretch is the first word */
+        *box = (struct ax_param){.given = true, .number = fit == AX_REGION_FIT_LETTERBOX};
+    }
+}
+
+static enum ax_status read_pipeline(struct ax_cascade_model_run *m, const struct ax_cascade_model *at, struct ax_error *err)
+{
+    struct ax_post_options opt = {.top_k = m->run->opt.top_k};
+    if (!at->descriptor)
+        return ax_fail(err, AX_NOT_FOUND, "stage '%s': %s has no model.json beside it that says how regions become its input",
+                       m->is->name, at->axmodel);
+    enum ax_status s = ax_descriptor_read(at->descriptor, &m->pipeline, err);
+    if (!s && m->pipeline.n_branches)
+        s = ax_fail(err, AX_UNSUPPORTED, "stage '%s': %s is a joined model, which has no place in a cascade", m->is->name,
+                    at->descriptor);
+    if (s) return s;
+    set_fit(&m->pipeline, m->is->rule.fit);
+    s = ax_post_open(&m->pipeline, &opt, &m->post, err);
+    if (s || !ax_post_tracker(m->post)) return s;
+    if (m->index)
+        return ax_fail(err, AX_UNSUPPORTED, "stage '%s': %s has a tracker; in a cascade only the first stage's model may",
+                       m->is->name, at->descriptor);
+    return ax_tracker_new(ax_post_tracker(m->post), &m->tracker, err);
+}
+
+/* -- cores -- */
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static enum ax_status run_best_of(struct ax_engine *e, int runs, double *best, struct ax_error *err)
+{
+    struct ax_engine_buffer *in = calloc((size_t)ax_engine_inputs(e) + 1, sizeof *in);
+    struct ax_engine_buffer *out = calloc((size_t)ax_engine_outputs(e) + 1, sizeof *out);
+    enum ax_status s = in && out ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory to measure a model");
+    for (int i = 0; i < ax_engine_inputs(e) && !s; i++)
+        in[i] = (struct ax_engine_buffer){calloc(1, (size_t)ax_engine_input(e, i)->bytes + 1), ax_engine_input(e, i)->dtype};
+    for (int i = 0; i < ax_engine_outputs(e) && !s; i++)
+        out[i] = (struct ax_engine_buffer){calloc(1, (size_t)ax_engine_output(e, i)->bytes + 1), ax_engine_output(e, i)->dtype};
+    *best = 1e9;
+    for (int i = 0; i <= runs && !s; i++) { /* the first one warms up */
+        double begin = seconds();
+        s = ax_engine_run(e, 1, in, out, err);
+        double t = seconds() - begin;
+        if (i && t < *best) *best = t;
+    }
+    for (int i = 0; in && i < ax_engine_inputs(e); i++) free(in[i].data);
+    for (int i = 0; out && i < ax_engine_outputs(e); i++) free(out[i].data);
+    free(in);
+    free(out);
+    return s;
+}
+
+/* Seconds a frame on one core. */
+static enum ax_status measure(struct ax_cascade_run *r, const struct ax_cascade_model *models, double *work,
+                              struct ax_error *err)
+{
+    for (int i = 0; i < r->n; i++) {
+        struct ax_engine *e;
+        struct ax_engine_options one = {.cores = 1};
+        if (ax_engine_open_with(r->cores, models[i].axmodel, &one, &e, err)) return err->status;
+        enum ax_status s = run_best_of(e, 3, &work[i], err);
+        ax_engine_close(e);
+        if (s) return s;
+        if (i) work[i] *= r->is->stages[i].rule.expected;
+    }
+    return AX_OK;
+}
+
+static void say_split(const struct ax_cascade_run *r, const double *work, const int *cores)
+{
+    fprintf(stderr, "cores:");
+    for (int i = 0; i < r->n; i++)
+        fprintf(stderr, "%s %s %d (%.1f ms of work a frame)", i ? "," : "", r->is->stages[i].name, cores[i], work[i] * 1e3);
+    fprintf(stderr, "\n");
+}
+
+/* Too few cores for all to have their own, and none asked for: they take turns on all. */
+static enum ax_status split_cores(struct ax_cascade_run *r, const struct ax_cascade_model *models, struct ax_error *err)
+{
+    double work[AX_MAX_STAGES] = {0};
+    int fixed[AX_MAX_STAGES], cores[AX_MAX_STAGES], all = ax_cores_count(r->cores), asked = 0, autos = 0;
+    for (int i = 0; i < r->n; i++) fixed[i] = r->is->stages[i].cores, asked += fixed[i], autos += fixed[i] == 0;
+    r->shared = autos == r->n && all < r->n;
+    if (!r->shared && asked + autos > all)
+        return ax_fail(
+            err, AX_BUSY,
+            "%s: its stages ask for %d cores and %d stages need at least one each, but there are %d. Lower \"cores\", "
+            "or leave it out everywhere: then the stages take turns",
+            r->is->name, asked, autos, all);
+    bool choice = autos > 1 && asked + autos < all;
+    if (choice && measure(r, models, work, err)) return err->status;
+    if (!r->shared) ax_cascade_split(work, fixed, r->n, all, cores);
+    for (int i = 0; i < r->n; i++) r->models[i].cores = r->shared ? all : cores[i];
+    if (choice && !r->opt.quiet) say_split(r, work, cores);
+    return AX_OK;
+}
+
+/* -- engines -- */
+
+static enum ax_status check_input(struct ax_cascade_model_run *m, struct ax_error *err)
+{
+    char text[AX_SHAPE_TEXT];
+    const struct ax_engine_port *p = ax_engine_inputs(m->engine) == 1 ? ax_engine_input(m->engine, 0) : NULL;
+    if (!p || p->shape.rank != 4 || p->shape.dim[0] != 1)
+        return ax_fail(err, AX_UNSUPPORTED,
+                       "stage '%s': pictures need a model with one input of rank 4 and a batch of 1; this one has %d, %s",
+                       m->is->name, ax_engine_inputs(m->engine), p ? ax_shape_text(&p->shape, text) : "which do not fit");
+    const int64_t *dim = p->shape.dim;
+    bool nhwc = dim[1] != 1 && dim[1] != 3 && (dim[3] == 1 || dim[3] == 3);
+    bool raw = p->stored == AX_DTYPE_INT8 && p->quant.count > 0;
+    m->input = (struct ax_pixels_out){p->shape, raw ? AX_DTYPE_INT8 : AX_DTYPE_FLOAT32, &p->quant, NULL};
+    m->input_width = (int)dim[nhwc ? 2 : 3], m->input_height = (int)dim[nhwc ? 1 : 2];
+    return AX_OK;
+}
+
+/* The first stage's frames share its cores; regions are many and small: each core takes some. */
+static enum ax_status open_engine(struct ax_cascade_model_run *m, const struct ax_cascade_model *at, struct ax_error *err)
+{
+    struct ax_engine_options opt = {.cores = m->cores,
+                                    .instances = m->index && !m->run->shared ? m->cores : 1,
+                                    .queue = m->slots * (m->run->opt.depth + 1),
+                                    .share = m->run->shared};
+    enum ax_status s = ax_engine_open_with(m->run->cores, at->axmodel, &opt, &m->engine, err);
+    return s ? s : check_input(m, err);
+}
+
+static enum ax_status open_all(struct ax_cascade_run *r, const struct ax_cascade_model *models, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    for (int i = 0; i < r->n && !s; i++) {
+        struct ax_cascade_model_run *m = &r->models[i];
+        m->run = r;
+        m->is = &r->is->stages[i];
+        m->index = i;
+        m->slots = i ? m->is->rule.max : 1;
+        m->submit_name = ax_arena_printf(&r->mem, "%s_submit", m->is->name);
+        m->wait_name = ax_arena_printf(&r->mem, "%s_wait", m->is->name);
+        s = read_pipeline(m, &models[i], err);
+    }
+    if (!s) s = split_cores(r, models, err);
+    for (int i = 0; i < r->n && !s; i++) s = open_engine(&r->models[i], &models[i], err);
+    return s;
+}
+
+enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_cascade_model *models, struct ax_cores *cores,
+                               const struct ax_cascade_options *opt, struct ax_cascade_run **out, struct ax_error *err)
+{
+    struct ax_cascade_run *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r) return ax_fail(err, AX_NO_MEMORY, "no memory for a cascade");
+    r->is = c;
+    r->cores = cores;
+    r->opt = *opt;
+    r->models = calloc((size_t)c->n_stages, sizeof *r->models);
+    r->n = r->models ? c->n_stages : 0;
+    enum ax_status s = r->models ? open_all(r, models, err) : ax_fail(err, AX_NO_MEMORY, "no memory for a cascade");
+    if (s)
+        ax_cascade_close(r);
+    else
+        *out = r;
+    return s;
+}
+
+void ax_cascade_close(struct ax_cascade_run *r)
+{
+    if (!r) return;
+    for (int i = 0; i < r->n; i++) {
+        ax_engine_close(r->models[i].engine);
+        ax_tracker_free(r->models[i].tracker);
+        ax_post_close(r->models[i].post);
+        ax_descriptor_free(&r->models[i].pipeline);
+    }
+    ax_arena_free(&r->mem);
+    free(r->models);
+    free(r);
+}

@@ -1,0 +1,38 @@
+/* What the files of a cascade share. */
+#ifndef AX_APP_CASCADE_OPEN_H
+#define AX_APP_CASCADE_OPEN_H
+
+#include "app/cascade.h"
+#include "files/modeljson.h"
+#include "media/preprocess.h"
+#include "media/tracker.h"
+
+struct ax_post;
+
+struct ax_cascade_model_run {
+    struct ax_cascade_run *run;
+    const struct ax_cascade_stage *is;
+    int index, cores;
+    struct ax_descriptor pipeline;
+    struct ax_post *post;
+    struct ax_tracker *tracker; /* of the first stage; NULL: none */
+    struct ax_engine *engine;
+    struct ax_pixels_out input; /* what preprocessing writes; without memory */
+    int input_width, input_height;
+    int slots; /* regions of a frame at most */
+    int next_instance;
+    const char *submit_name, *wait_name; /* in profiles */
+    _Atomic int64_t regions;
+};
+
+struct ax_cascade_run {
+    const struct ax_cascade *is;
+    struct ax_cores *cores;
+    struct ax_cascade_options opt;
+    struct ax_arena mem;
+    struct ax_cascade_model_run *models;
+    int n;
+    bool shared;
+};
+
+#endif
