@@ -7,9 +7,8 @@
 #include "program/program.h"
 
 struct ax_lower_options {
-    int keep_all;    /* every value keeps its place in the arena to the end: for calibration */
-    int raw_outputs; /* reserved */
-    int own_ports;   /* inputs and outputs share no place of the arena with others: pipelines then put them elsewhere */
+    int keep_all;  /* every value keeps its place in the arena to the end: for calibration */
+    int own_ports; /* inputs and outputs share no place of the arena with others: pipelines then put them elsewhere */
 };
 /* *out is released with ax_program_free. operand_of (n_values entries, may be NULL) receives the operand of each value,
  * or -1 where it has none (fused away, or not stored).

@@ -21,14 +21,13 @@ struct ax_samples {
 
 struct ax_quant_options {
     enum ax_range range;
-    double percentile;           /* of PERCENTILE, 99.99 */
-    int channel_scales;          /* 1: a vector of scales may be used where every reader can absorb it */
-    int bias_correction;         /* 1: may be used */
+    double percentile;              /* of PERCENTILE, 99.99 */
+    int channel_scales;             /* 1: a vector of scales may be used where every reader can absorb it */
+    int bias_correction;            /* 1: may be used */
     const char *const *float_nodes; /* node names, or operator names, that stay in float32 */
     int n_float_nodes;
-    int output_int8;             /* classical int8 outputs instead of float32 */
+    int output_int8; /* classical int8 outputs instead of float32 */
     int threads;
-    int verbose;
     void (*progress)(void *ctx, double done); /* 0..1; NULL */
     void *progress_ctx;
 };
@@ -48,13 +47,13 @@ struct ax_quant_report {
     int n_samples;
     struct ax_output_error *outputs;
     int n_outputs;
-    double sqnr_db; /* mean over outputs */
+    double sqnr_db;                /* mean over outputs */
     struct ax_layer_error *layers; /* worst first */
     int n_layers;
     int int8_nodes, float_nodes;
     int channel_scales, bias_correction; /* as chosen by measurement among what the options allow */
     double alpha;                        /* how far channel scales follow their ranges */
-    char *warnings; /* lines; "" if none */
+    char *warnings;                      /* lines; "" if none */
 };
 
 /* g is left as it is; *out is a new graph whose large float constants may still be g's (g must live longer). The report's

@@ -96,6 +96,12 @@ static const struct ax_tool tool = {
 
 /* -- input shapes -- */
 
+static void say_note(void *ctx, const char *text)
+{
+    (void)ctx;
+    fprintf(stderr, "axcompile: note: %s\n", text);
+}
+
 static enum ax_status parse_shape(struct ax_compile_job *j, const char *text, struct ax_input_shape *out, struct ax_error *err)
 {
     const char *colon = strrchr(text, ':'), *p = colon ? colon + 1 : text;
@@ -150,7 +156,8 @@ static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
                                     .samples = j->calib ? ax_calib_shapes(j->calib, &n_samples) : NULL,
                                     .cut_outputs = set->until.item,
                                     .n_cut_outputs = set->until.count,
-                                    .no_check = set->no_check};
+                                    .no_check = set->no_check,
+                                    .note = say_note};
     opt.n_samples = n_samples;
     return ax_import(j->path, &opt, &j->source, err);
 }

@@ -35,10 +35,11 @@ struct ax_calib {
     int available; /* samples there are */
     int *order;    /* which of them are used */
     int count;
+    int batch; /* PICTURES: how many one sample holds, one behind the other */
     uint64_t seed;
     const struct ax_descriptor *pipeline;
     struct ax_hash128 hash;
-    float **cache;                 /* PICTURES: what decoding gave, by sample; kept as long as there is room */
+    float **cache; /* PICTURES: what decoding gave, by sample; kept as long as there is room */
     int64_t cached_bytes;
     float low, high;               /* seen */
     float expect_low, expect_high; /* 0, 0: unknown */
@@ -108,17 +109,19 @@ static enum ax_status tensor_fill(struct ax_calib *c, const char *path, int inpu
 static enum ax_status decode(struct ax_calib *c, const char *path, float *dst, struct ax_error *err)
 {
     struct ax_image im;
+    struct ax_shape one = c->inputs[0].shape;
     enum ax_status s = ax_image_load(path, &im, err);
     if (s) return s;
-    s = ax_preprocess(c->pipeline, &im, &c->inputs[0].shape, dst, NULL, err);
+    if (c->batch > 1) one.dim[0] = 1;
+    s = ax_preprocess(c->pipeline, &im, &one, dst, NULL, err);
     ax_image_free(&im);
     return s;
 }
 
 /* The quantizer asks for a sample several times; decoding it once is enough. */
-static enum ax_status picture_fill(struct ax_calib *c, int at, float *dst, struct ax_error *err)
+static enum ax_status one_picture(struct ax_calib *c, int at, float *dst, struct ax_error *err)
 {
-    size_t bytes = sizeof(float) * (size_t)c->inputs[0].count;
+    size_t bytes = sizeof(float) * (size_t)(c->inputs[0].count / c->batch);
     if (c->cache[at]) {
         memcpy(dst, c->cache[at], bytes);
         return AX_OK;
@@ -128,6 +131,15 @@ static enum ax_status picture_fill(struct ax_calib *c, int at, float *dst, struc
         memcpy(c->cache[at], dst, bytes);
         c->cached_bytes += (int64_t)bytes;
     }
+    return s;
+}
+
+/* The last sample of a batched model is filled up with the first pictures. */
+static enum ax_status picture_fill(struct ax_calib *c, int sample, float *dst, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    int64_t count = c->inputs[0].count / c->batch;
+    for (int k = 0; k < c->batch && !s; k++) s = one_picture(c, (sample * c->batch + k) % c->n_files, dst + k * count, err);
     return s;
 }
 
@@ -201,7 +213,10 @@ static enum ax_status open_paths(struct ax_calib *c, const struct ax_calib_optio
 {
     struct ax_file_list files = {0};
     enum ax_status s = AX_OK;
-    for (int i = 0; i < opt->n_paths && !s; i++) s = ax_file_list_add(&files, &c->mem, opt->paths[i], err);
+    for (int i = 0; i < opt->n_paths && !s; i++) {
+        s = ax_file_list_add(&files, &c->mem, opt->paths[i], err);
+        if (s) ax_fail_in(err, "--calib");
+    }
     int arrays = 0, tensors = 0, pictures = 0;
     for (int i = 0; i < files.count; i++) {
         arrays += ax_path_has_ext(files.item[i], ".npz") || ax_path_has_ext(files.item[i], ".npy");
@@ -261,9 +276,9 @@ static void make_hash(struct ax_calib *c)
         ax_hasher_add_text(h, c->arrays.item[i].name ? c->arrays.item[i].name : "");
         ax_hasher_add(h, c->arrays.item[i].data, c->arrays.item[i].bytes);
     }
-    int per = c->kind == TENSORS ? c->n_inputs : 1;
+    int per = c->kind == TENSORS ? c->n_inputs : c->batch;
     for (int i = 0; c->files && i < c->count; i++)
-        for (int k = 0; k < per; k++) hash_file(h, c->files[c->order[i] * per + k]);
+        for (int k = 0; k < per; k++) hash_file(h, c->files[(c->order[i] * per + k) % c->n_files]);
     c->hash = ax_hasher_end(h);
 }
 
@@ -307,7 +322,7 @@ static enum ax_status bind_files(struct ax_calib *c, struct ax_error *err)
     if (c->n_files % per)
         return ax_fail(err, AX_INVALID_ARGUMENT, "calibration: %d input tensors are no multiple of the model's %d inputs",
                        c->n_files, c->n_inputs);
-    c->available = c->n_files / per;
+    c->available = (c->n_files / per + c->batch - 1) / c->batch;
     c->cache = AX_NEW(&c->mem, float *, c->n_files + 1);
     return AX_OK;
 }
@@ -326,10 +341,12 @@ enum ax_status ax_calib_bind(struct ax_calib *c, const struct ax_graph *g, const
             (struct input){.name = ax_arena_str(&c->mem, v->name), .shape = v->shape, .count = ax_shape_count(&v->shape)};
     }
     for (int i = 0; i < c->n_inputs && !s && c->kind == ARRAYS; i++) s = match_array(c, i, err);
+    const struct ax_shape *first = &c->inputs[0].shape;
+    c->batch = c->kind == PICTURES && c->n_inputs == 1 && first->rank == 4 && first->dim[0] > 1 ? (int)first->dim[0] : 1;
     if (!s && (c->kind == PICTURES || c->kind == TENSORS)) s = bind_files(c, err);
     if (!s && !c->available) s = ax_fail(err, AX_NOT_FOUND, "--calib %s: no samples found", c->source);
     if (s) return s;
-    choose(c, c->most);
+    choose(c, (c->most + c->batch - 1) / c->batch);
     make_hash(c);
     return AX_OK;
 }
@@ -398,10 +415,10 @@ const char *ax_calib_warnings(struct ax_calib *c)
     float width = c->expect_high - c->expect_low;
     if (c->kind == RANDOM)
         text = "calibration on RANDOM numbers: accuracy is not to be trusted; use real inputs (--calib FOLDER)\n";
-    else if (c->count < FEW)
+    else if (c->count * c->batch < FEW)
         text =
             ax_arena_printf(&c->mem, "only %d calibration sample%s: ranges will be narrower than the truth; give at least %d\n",
-                            c->count, c->count == 1 ? "" : "s", FEW);
+                            c->count * c->batch, c->count * c->batch == 1 ? "" : "s", FEW);
     if (width > 0 && (c->low < c->expect_low - 0.05f * width || c->high > c->expect_high + 0.05f * width))
         text = ax_arena_printf(&c->mem,
                                "%scalibration inputs lie in [%.4g, %.4g], but the preprocessing gives [%.4g, %.4g]: were they "

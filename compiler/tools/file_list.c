@@ -35,8 +35,10 @@ static enum ax_status walk(struct ax_file_list *l, struct ax_arena *mem, const c
     enum ax_status s = AX_OK;
     for (int i = 0; i < here.count && !s; i++) {
         const char *path = ax_path_join(mem, dir, here.item[i]);
-        if (!ax_dir_exists(path)) append(l, path);
-        else if (depth < DEEPEST) s = walk(l, mem, path, depth + 1, err);
+        if (!ax_dir_exists(path))
+            append(l, path);
+        else if (depth < DEEPEST)
+            s = walk(l, mem, path, depth + 1, err);
     }
     ax_file_list_free(&here);
     return s;
