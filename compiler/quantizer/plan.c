@@ -6,6 +6,7 @@
  * are float islands. */
 #include <string.h>
 
+#include "base/text.h"
 #include "quantizer/internal.h"
 
 int ax_weighted(const struct ax_graph *g, const struct ax_node *n)
@@ -115,11 +116,40 @@ static int can_int8(const struct ax_graph *g, const struct ax_node *n)
     }
 }
 
-static int named(const struct ax_node *n, const struct ax_quant_options *opt)
+/* By the node's own name, by its operator's, or by that of what it computes, as the report of the worst layers says it. */
+static int is_named(const struct ax_graph *g, const struct ax_node *n, const char *name)
+{
+    if (!strcmp(name, n->name) || !strcmp(name, ax_op_name(n->op))) return 1;
+    for (int o = 0; o < n->n_outputs; o++)
+        if (n->outputs[o] != AX_NONE && !strcmp(name, g->values[n->outputs[o]].name)) return 1;
+    return 0;
+}
+
+static int named(const struct ax_graph *g, const struct ax_node *n, const struct ax_quant_options *opt)
 {
     for (int i = 0; i < opt->n_float_nodes; i++)
-        if (!strcmp(opt->float_nodes[i], n->name) || !strcmp(opt->float_nodes[i], ax_op_name(n->op))) return 1;
+        if (is_named(g, n, opt->float_nodes[i])) return 1;
     return 0;
+}
+
+/* A name that no node has would change nothing without a word. */
+static enum ax_status check_float_nodes(const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a,
+                                        struct ax_error *err)
+{
+    for (int i = 0; i < opt->n_float_nodes; i++) {
+        const char *name = opt->float_nodes[i];
+        int k = 0;
+        while (k < g->n_nodes && !is_named(g, &g->nodes[k], name)) k++;
+        if (k < g->n_nodes) continue;
+        const char **words = AX_NEW(a, const char *, g->n_nodes + 1);
+        for (int n = 0; n < g->n_nodes; n++) words[n] = g->nodes[n].name;
+        const char *near = ax_nearest(name, words);
+        return ax_fail(err, AX_NOT_FOUND,
+                       "--float_nodes: no node, operator or tensor of the graph is called '%s'%s%s%s. The passes fuse nodes: "
+                       "--show_operations lists those that are left",
+                       name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    return AX_OK;
 }
 
 static int weighted_fits(const struct ax_graph *g, const struct ax_node *n)
@@ -192,7 +222,8 @@ static const char *reason(const struct ax_graph *g, const struct ax_plan *p, int
 enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a, struct ax_plan *p,
                             struct ax_error *err)
 {
-    (void)err;
+    enum ax_status s = check_float_nodes(g, opt, a, err);
+    if (s) return s;
     struct ax_uses u = ax_graph_uses(g);
     *p = (struct ax_plan){.n_nodes = g->n_nodes,
                           .int8 = AX_NEW(a, uint8_t, g->n_nodes + 1),
@@ -204,7 +235,7 @@ enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_opti
     for (int i = g->n_nodes - 1; i >= 0; i--) {
         const struct ax_node *n = &g->nodes[i];
         if (p->tail[i]) continue;
-        if (named(n, opt)) {
+        if (named(g, n, opt)) {
             p->why[i] = "the user asked for float";
             continue;
         }

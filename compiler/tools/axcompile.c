@@ -285,7 +285,7 @@ int main(int argc, char **argv)
     enum ax_status s = set.device ? ax_device_find(set.device, &j.device, &simulated, &j.mem, &err) : AX_OK;
     if (!s) s = compile(&j, &unchanged, &err);
     if (!s) say_result(&j, unchanged);
-    if (j.calib && !unchanged && *ax_calib_warnings(j.calib))
+    if (!s && j.calib && !unchanged && *ax_calib_warnings(j.calib))
         fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));
     if (!s && !set.stop_after && ax_job_pipeline_warning(&j))
         fprintf(stderr, "axcompile: warning: %s\n", ax_job_pipeline_warning(&j));
