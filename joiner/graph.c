@@ -1,7 +1,8 @@
 /* The joined graph of compiled models: every branch as it was lowered, behind the inputs that the plan gives it.
  *
- * A branch keeps its own input quantization. Where all readers of a shared input have one and the same, the input is stored so;
- * else it is float, and each branch begins with the QuantizeLinear that its own port would have done. A transposition that all
+ * A branch keeps its own input quantization (branch.c). Where all readers of a shared input have one and the same, the input is
+ * stored so; pixels are stored as int8; else it is float, and each branch begins with the QuantizeLinear that its own port
+ * would have done. A transposition that all
  * readers begin with stays the first thing done to a shared input, so that it remains the port's permutation. */
 #include <stdlib.h>
 #include <string.h>
@@ -16,68 +17,7 @@ struct joiner {
     int *skip;   /* nodes of the present model that are done already */
 };
 
-bool ax_join_same_quant(const struct ax_quant *a, const struct ax_quant *b)
-{
-    if (a->count != b->count) return false;
-    return !a->count || (a->axis == b->axis && !memcmp(a->scale, b->scale, sizeof *a->scale * (size_t)a->count) &&
-                         !memcmp(a->zero_point, b->zero_point, sizeof *a->zero_point * (size_t)a->count));
-}
-
-/* -- nodes in front of a branch -- */
-
-/* One number a channel, repeated along a row where channels are last: kernels then run along whole rows. */
-static int vector_const(struct ax_graph *g, const char *name, const struct ax_shape *x, int axis, int n, const float *v)
-{
-    int64_t dim[AX_MAX_RANK], row = axis == x->rank - 1 && axis > 0 && n > 1 ? x->dim[axis - 1] : 1;
-    for (int i = 0; i < x->rank; i++) dim[i] = i == axis ? n : 1;
-    if (row > 1) dim[axis - 1] = row;
-    float *all = AX_NEW(&g->arena, float, row *n);
-    for (int64_t i = 0; i < row * n; i++) all[i] = v[i % n];
-    return ax_graph_const_f32(g, name, x->rank, dim, all);
-}
-
-static int convert(struct ax_graph *g, enum ax_op op, int v, const struct ax_quant *q, const char *name)
-{
-    int64_t n = q->count;
-    struct ax_shape vec = {.rank = n > 1 ? 1 : 0, .dim = {n}}, shape = g->values[v].shape;
-    int8_t *zero = AX_NEW(&g->arena, int8_t, n);
-    for (int64_t i = 0; i < n; i++) zero[i] = (int8_t)q->zero_point[i];
-    int in[3] = {v, ax_graph_const(g, ax_arena_printf(&g->arena, "%s/scale", name), AX_DTYPE_FLOAT32, &vec, q->scale),
-                 ax_graph_const(g, ax_arena_printf(&g->arena, "%s/zero_point", name), AX_DTYPE_INT8, &vec, zero)};
-    bool to8 = op == AX_OP_QUANTIZE_LINEAR;
-    int out = ax_graph_value(g, name, to8 ? AX_DTYPE_INT8 : AX_DTYPE_FLOAT32, &shape);
-    int node = ax_graph_node(g, op, name, in, 3, &out, 1);
-    ax_node_set_int(g, node, "axis", q->axis);
-    if (to8) g->values[out].quant = *q;
-    return out;
-}
-
-static bool all_equal(const float *v, int n, float x)
-{
-    for (int i = 0; i < n; i++)
-        if (v[i] != x) return false;
-    return true;
-}
-
-/* (pixel * scale - mean) / std in the order and the roundings of preprocessing; steps that change nothing are left out. */
-static int normalize(struct ax_graph *g, int v, const struct ax_join_norm *n, int axis, const char *scope)
-{
-    const struct ax_shape shape = g->values[v].shape;
-    const char *name = ax_arena_printf(&g->arena, "%s/normalization", scope);
-    if (n->scale != 1) {
-        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/scale", name), &shape, axis, 1, &n->scale)};
-        v = ax_graph_apply(g, AX_OP_MUL, ax_arena_printf(&g->arena, "%s/scaled", name), in, 2);
-    }
-    if (!all_equal(n->mean, n->channels, 0)) {
-        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/mean", name), &shape, axis, n->channels, n->mean)};
-        v = ax_graph_apply(g, AX_OP_SUB, ax_arena_printf(&g->arena, "%s/centred", name), in, 2);
-    }
-    if (!all_equal(n->std, n->channels, 1)) {
-        int in[2] = {v, vector_const(g, ax_arena_printf(&g->arena, "%s/std", name), &shape, axis, n->channels, n->std)};
-        v = ax_graph_apply(g, AX_OP_DIV, name, in, 2);
-    }
-    return v;
-}
+/* -- transpositions that branches begin with -- */
 
 /* The permutation with which all uses of value v begin; rank, or 0. */
 static int first_transpose(const struct ax_graph *g, int v, int64_t perm[AX_MAX_RANK])
@@ -122,24 +62,6 @@ static int transposed(struct ax_graph *g, int v, const int64_t *perm, int rank)
 
 /* -- a branch's input -- */
 
-static bool as_it_is(const struct ax_value *from, const struct ax_value *to, const struct ax_join_norm *norm)
-{
-    return !norm->moved && from->dtype == to->dtype && ax_join_same_quant(&from->quant, &to->quant);
-}
-
-/* Value `from` of the joined graph becomes what value v of model m holds, whose scales are like->quant. */
-static int adapt(struct joiner *w, int m, int from, const struct ax_value *like, int axis, const char *name)
-{
-    struct ax_graph *g = w->to;
-    const struct ax_join_model *model = &w->j->models[m];
-    if (g->values[from].quant.count) {
-        struct ax_quant q = g->values[from].quant;
-        from = convert(g, AX_OP_DEQUANTIZE_LINEAR, from, &q, ax_arena_printf(&g->arena, "%s/real", name));
-    }
-    if (model->norm.moved) from = normalize(g, from, &model->norm, axis, model->scope);
-    return like->quant.count ? convert(g, AX_OP_QUANTIZE_LINEAR, from, &like->quant, name) : from;
-}
-
 static void place_input(struct joiner *w, int m, int i)
 {
     const struct ax_join_model *model = &w->j->models[m];
@@ -149,7 +71,7 @@ static void place_input(struct joiner *w, int m, int i)
     int from =
         f->kind == AX_FEED_INPUT ? w->input[f->input] : w->value[f->model][w->j->models[f->model].graph->outputs[f->output]];
     const struct ax_value *like = &g->values[v];
-    if (as_it_is(&w->to->values[from], like, &model->norm)) {
+    if (ax_join_as_it_is(&w->to->values[from], like, &model->norm)) {
         value[v] = from;
         return;
     }
@@ -158,7 +80,7 @@ static void place_input(struct joiner *w, int m, int i)
     int rank = f->kind == AX_FEED_INPUT ? first_transpose(g, v, perm) : 0;
     int axis = model->norm.moved ? ax_join_channel_axis(&like->shape, model->norm.channels) : -1;
     if (!rank) {
-        value[v] = adapt(w, m, from, like, axis, name);
+        value[v] = ax_join_adapt(w->to, model, from, like, axis, name);
         return;
     }
     from = transposed(w->to, from, perm, rank);
@@ -171,7 +93,7 @@ static void place_input(struct joiner *w, int m, int i)
     for (int k = 0; k < g->n_nodes; k++) {
         const struct ax_node *n = &g->nodes[k];
         if (n->op != AX_OP_TRANSPOSE || n->inputs[0] != v) continue;
-        if (to == AX_NONE) to = adapt(w, m, from, &g->values[n->outputs[0]], axis, name);
+        if (to == AX_NONE) to = ax_join_adapt(w->to, model, from, &g->values[n->outputs[0]], axis, name);
         value[n->outputs[0]] = to;
         w->skip[k] = 1;
     }
@@ -217,6 +139,25 @@ static void take_model(struct joiner *w, int m)
 
 /* -- the ends -- */
 
+/* Pixels are whole numbers of 0 to 255: int8 holds them exactly. */
+static struct ax_quant pixel_quant(struct ax_graph *g)
+{
+    static const float one = 1;
+    static const int32_t zero = -128;
+    return (struct ax_quant){1, 0, ax_arena_copy(&g->arena, &one, sizeof one), ax_arena_copy(&g->arena, &zero, sizeof zero)};
+}
+
+static bool read_as_int8(const struct ax_join *j, int input)
+{
+    for (int m = 0; m < j->n_models; m++)
+        for (int i = 0; i < j->models[m].graph->n_inputs; i++) {
+            const struct ax_join_feed *f = &j->models[m].feed[i];
+            const struct ax_graph *g = j->models[m].graph;
+            if (f->kind == AX_FEED_INPUT && f->input == input && g->values[g->inputs[i]].dtype == AX_DTYPE_INT8) return true;
+        }
+    return false;
+}
+
 /* The scales that all readers of an input have, or none. */
 static struct ax_quant common_quant(const struct ax_join *j, int input)
 {
@@ -240,13 +181,13 @@ static void make_inputs(struct joiner *w)
     w->to->inputs = AX_NEW(&w->to->arena, int, j->n_inputs + 1);
     for (int i = 0; i < j->n_inputs; i++) {
         struct ax_join_input *in = &j->inputs[i];
-        struct ax_quant q = common_quant(j, i);
+        struct ax_quant q = in->raw && read_as_int8(j, i) ? pixel_quant(w->to) : common_quant(j, i);
         const struct ax_graph *g = j->models[in->model].graph;
         int v = ax_graph_value(w->to, in->name, q.count ? AX_DTYPE_INT8 : in->dtype, &in->shape);
-        if (q.count) w->to->values[v].dtype = g->values[g->inputs[in->index]].dtype;
+        if (q.count && !in->raw) w->to->values[v].dtype = g->values[g->inputs[in->index]].dtype;
         w->to->values[v].quant = q;
         w->to->values[v].origin = g->values[g->inputs[in->index]].name;
-        in->quantized = q.count > 0;
+        in->quantized = q.count > 0 && !in->raw;
         w->input[i] = w->to->inputs[w->to->n_inputs++] = v;
     }
 }

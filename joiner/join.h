@@ -1,7 +1,7 @@
 /* Joining: several models become one that is loaded once, fed once and run as one, and that gives the same outputs to the bit.
  *
- *     load (source.c), scopes (scope.c), plan (plan.c), preprocessing (preprocessing.c), the joined graph (graph.c) with what
- * is there twice once (share.c), memory (fit.c), proof (verify.c), files (write.c)
+ *     load (source.c), scopes (scope.c), plan (plan.c), preprocessing (preprocessing.c), the joined graph (graph.c, branch.c)
+ * with what is there twice once (share.c), memory (fit.c), proof (verify.c), files (write.c)
  *
  * Compiled models are joined as graphs in which every value keeps its type and quantization; ONNX models as graphs as they were
  * imported, written again by onnx/export.h.
@@ -15,14 +15,17 @@
 #include "files/manifest.h"
 #include "files/modeljson.h"
 #include "graph/graph.h"
+#include "quantizer/precision.h"
 #include "quantizer/quantizer.h"
 
 enum { AX_JOIN_MAX_MODELS = 64, AX_JOIN_MAX_CHANNELS = 4 };
 
-/* What stands between pixels of 0..255 and a model's input: (pixel * scale - mean) / std, in this order and in float32, as
- * preprocessing does it. */
+/* What stands between RGB pixels of 0..255 and a model's input: the order of colours, then (pixel * scale - mean) / std, in
+ * this order and in float32, as preprocessing does it. */
 struct ax_join_norm {
-    bool moved; /* done within the joined model, in front of this branch */
+    bool moved;    /* done within the joined model, in front of this branch */
+    bool reversed; /* the model wants BGR */
+    bool given;    /* by the script, whatever the model's descriptor says */
     float scale, mean[AX_JOIN_MAX_CHANNELS], std[AX_JOIN_MAX_CHANNELS];
     int channels;
 };
@@ -46,7 +49,8 @@ struct ax_join_model {
     struct ax_descriptor pipeline;
     struct ax_manifest manifest;
     struct ax_join_norm norm;
-    struct ax_join_feed *feed; /* by input of graph */
+    struct ax_join_feed *feed;     /* by input of graph */
+    struct ax_precision precision; /* ONNX: what the file asks axcompile for, in its own names */
 };
 
 struct ax_join_input {
@@ -56,6 +60,7 @@ struct ax_join_input {
     int model, index;    /* the first that reads it */
     int readers;
     bool raw;       /* pixels of 0..255, normalized in the branches */
+    bool recolored; /* RGB, brought into their order of colours in the branches */
     bool quantized; /* stored as int8 with the scales that all its readers have */
 };
 
@@ -81,8 +86,10 @@ struct ax_join_fit {
     bool fits;
     int64_t limit, weights, activations; /* bytes: of on-chip memory, of constants, of the arena */
     int64_t over;
-    int segments;        /* so many would each fit; 0: none would, one step alone is too large */
-    int64_t other_order; /* bytes of activations with the models in the opposite order */
+    bool estimated;           /* of an ONNX model: as int8, with numbers of no meaning */
+    int segments;             /* so many would each fit; 0: none would, one step alone is too large */
+    int *best_order;          /* of the models: that in which activations take least; NULL where it was not looked for */
+    int64_t best_activations; /* their bytes then */
 };
 
 struct ax_join {
@@ -129,17 +136,31 @@ enum ax_dtype ax_join_user_dtype(const struct ax_value *v);
 enum ax_status ax_join_preprocessing(struct ax_join *j, struct ax_error *err);
 /* Normalization that is to stand in front of a model whatever its descriptor says (script). */
 enum ax_status ax_join_normalize(struct ax_join *j, int model, const struct ax_join_norm *norm, struct ax_error *err);
-/* Pixels to what a model expects, in place: element i of a tensor of this shape. */
+float ax_join_norm_at(const struct ax_join_norm *n, float pixel, int channel);
+/* The joined model's preprocessing: the steps of `before`, without those that its branches do themselves. Returns how many;
+ * out has room for n. */
+int ax_join_shared_steps(const struct ax_join *j, const struct ax_pipe_step *before, int n, struct ax_pipe_step *out);
+/* Pixels to what a model expects, in place, in a tensor of this shape. */
 void ax_join_norm_apply(const struct ax_join_norm *n, const struct ax_shape *shape, float *x);
 int ax_join_channel_axis(const struct ax_shape *s, int channels); /* -1: no dimension has that many */
 
-/* graph.c: the joined graph of compiled models. share.c: what is there twice, once. */
+/* branch.c: what stands between the joined model's value and a branch's. */
+bool ax_join_as_it_is(const struct ax_value *from, const struct ax_value *to, const struct ax_join_norm *norm);
+/* Value `from` of the joined graph becomes what a value like `like` of model m holds. axis: of the channels, -1 for none. */
+int ax_join_adapt(struct ax_graph *g, const struct ax_join_model *m, int from, const struct ax_value *like, int axis,
+                  const char *name);
+
+/* graph.c: the joined graph. share.c: what is there twice, once. */
 enum ax_status ax_join_graph(struct ax_join *j, struct ax_error *err);
-enum ax_status ax_join_share(struct ax_graph *g, struct ax_join_shared *out, struct ax_error *err);
+/* kind: by node, those of different kinds stay apart; NULL. */
+enum ax_status ax_join_share(struct ax_graph *g, const uint8_t *kind, struct ax_join_shared *out, struct ax_error *err);
 bool ax_join_same_quant(const struct ax_quant *a, const struct ax_quant *b);
 
 /* fit.c */
-enum ax_status ax_join_fits(struct ax_join *j, const struct ax_device_desc *d, struct ax_error *err);
+void ax_join_fits(struct ax_join *j, const struct ax_graph *g, const struct ax_program *p, const struct ax_device_desc *d);
+/* The same of a joined ONNX model, as axcompile would make it of j->graph. */
+enum ax_status ax_join_fits_compiled(struct ax_join *j, struct ax_precision *precision, const struct ax_device_desc *d,
+                                     struct ax_error *err);
 
 /* verify.c: the same inputs through the originals and through `joined`, whose inputs and outputs are the plan's. */
 struct ax_join_proof {

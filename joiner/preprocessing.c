@@ -14,15 +14,30 @@ int ax_join_channel_axis(const struct ax_shape *s, int channels)
     return s->dim[1] == channels ? 1 : -1;
 }
 
+float ax_join_norm_at(const struct ax_join_norm *n, float pixel, int channel)
+{
+    return (pixel * n->scale - n->mean[channel]) / n->std[channel];
+}
+
+static void swap_channels(float *a, float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float t = a[i];
+        a[i] = b[i];
+        b[i] = t;
+    }
+}
+
 void ax_join_norm_apply(const struct ax_join_norm *n, const struct ax_shape *shape, float *x)
 {
     int axis = ax_join_channel_axis(shape, n->channels);
     int64_t count = ax_shape_count(shape), inner = 1;
     for (int i = axis + 1; i < shape->rank; i++) inner *= shape->dim[i];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t c = axis < 0 ? 0 : i / inner % n->channels;
-        x[i] = (x[i] * n->scale - n->mean[c]) / n->std[c];
-    }
+    if (n->reversed && axis >= 0)
+        for (int64_t at = 0; at < count; at += n->channels * inner)
+            for (int c = 0; c < n->channels / 2; c++)
+                swap_channels(x + at + c * inner, x + at + (n->channels - 1 - c) * inner, inner);
+    for (int64_t i = 0; i < count; i++) x[i] = ax_join_norm_at(n, x[i], axis < 0 ? 0 : (int)(i / inner % n->channels));
 }
 
 /* -- one model's normalization -- */
@@ -43,12 +58,15 @@ static struct ax_join_norm norm_of(const struct ax_descriptor *p, int channels)
         n.std[c] = step ? nth(step, "std", c, 1) : 1;
     }
     if (step) n.scale = (float)ax_step_number(step, "scale");
+    const struct ax_pipe_step *color = ax_descriptor_find(p, AX_PIPE_COLOR);
+    n.reversed = channels == 3 && color && ax_step_is(color, "order", "bgr");
     return n;
 }
 
 static bool same_norm(const struct ax_join_norm *a, const struct ax_join_norm *b)
 {
-    return a->scale == b->scale && !memcmp(a->mean, b->mean, sizeof a->mean) && !memcmp(a->std, b->std, sizeof a->std);
+    return a->reversed == b->reversed && a->scale == b->scale && !memcmp(a->mean, b->mean, sizeof a->mean) &&
+           !memcmp(a->std, b->std, sizeof a->std);
 }
 
 /* -- geometry and colours -- */
@@ -86,13 +104,17 @@ static bool same_step(const struct ax_pipe_step *a, const struct ax_pipe_step *b
     return true;
 }
 
-/* Steps that shape the picture, in order; color rgb is what pictures are anyway. */
+static bool orders_colors(const struct ax_pipe_step *s)
+{
+    return s->kind == AX_PIPE_COLOR && !ax_step_is(s, "order", "gray");
+}
+
+/* Steps that shape the picture, in order; that of the colours can move into a branch, as normalization can. */
 static const struct ax_pipe_step *next_step(const struct ax_descriptor *p, int *i)
 {
     while (*i < p->n_before) {
         const struct ax_pipe_step *s = &p->before[(*i)++];
-        bool rgb = s->kind == AX_PIPE_COLOR && ax_step_is(s, "order", "rgb");
-        if (s->kind != AX_PIPE_NORMALIZE && s->kind != AX_PIPE_LAYOUT && !rgb) return s;
+        if (s->kind != AX_PIPE_NORMALIZE && s->kind != AX_PIPE_LAYOUT && !orders_colors(s)) return s;
     }
     return NULL;
 }
@@ -124,38 +146,81 @@ static int channels_of(const struct ax_join_input *in, const char *layout)
     return in->shape.rank == 4 ? (int)in->shape.dim[!strcmp(layout, "NHWC") ? 3 : 1] : 0;
 }
 
-static enum ax_status compare(struct ax_join *j, int input, int a, int b, bool *norms_differ, struct ax_error *err)
+/* What model m does to pixels: what the script says, else its descriptor. channels: of the input. */
+static struct ax_join_norm wanted(const struct ax_join_model *m, int channels)
+{
+    if (m->norm.given) return m->norm;
+    return m->has_pipeline ? norm_of(&m->pipeline, channels)
+                           : (struct ax_join_norm){.scale = 1, .std = {1, 1, 1, 1}, .channels = channels};
+}
+
+static int channels_at(const struct ax_join *j, int input)
+{
+    const struct ax_join_input *in = &j->inputs[input];
+    return channels_of(in, ax_join_layout(&j->models[in->model], in->index));
+}
+
+static enum ax_status compare(struct ax_join *j, int input, int a, int b, struct ax_error *err)
 {
     char text[300];
     const struct ax_join_model *x = &j->models[a], *y = &j->models[b];
-    if (!same_geometry(&x->pipeline, &y->pipeline, text, sizeof text))
-        return ax_fail(
-            err, AX_INVALID_ARGUMENT,
-            "%s and %s prepare the shared input '%s' in different ways: %s. Give both model.json files the same step (and "
-            "compile and calibrate again), or use --action none",
-            x->scope, y->scope, j->inputs[input].name, text);
-    int c = channels_of(&j->inputs[input], ax_join_layout(x, 0));
-    struct ax_join_norm p = norm_of(&x->pipeline, c), q = norm_of(&y->pipeline, c);
-    if (!same_norm(&p, &q)) *norms_differ = true;
-    return AX_OK;
+    if (same_geometry(&x->pipeline, &y->pipeline, text, sizeof text)) return AX_OK;
+    return ax_fail(
+        err, AX_INVALID_ARGUMENT,
+        "%s and %s prepare the shared input '%s' in different ways: %s. Give both model.json files the same step (and "
+        "compile and calibrate again), or use --action none",
+        x->scope, y->scope, j->inputs[input].name, text);
 }
 
+/* Pixels as they are come in, and each reader does its own. The order of colours stays outside where all want the same. */
 static enum ax_status move_norms(struct ax_join *j, int input, struct ax_error *err)
 {
-    int c = channels_of(&j->inputs[input], ax_join_layout(&j->models[j->inputs[input].model], j->inputs[input].index));
+    int c = channels_at(j, input), readers = 0, reversed = 0;
     for (int m = 0; m < j->n_models; m++) {
         struct ax_join_model *model = &j->models[m];
         if (!reads(model, input)) continue;
         if (model->graph->n_inputs != 1 || (c != 1 && c != 3))
             return ax_fail(err, AX_UNSUPPORTED,
                            "%s: its normalization differs from the other model's and would have to move into it, which needs a "
-                           "model with one "
-                           "picture as input",
+                           "model with one picture as input",
                            model->scope);
-        model->norm = norm_of(&model->pipeline, c);
+        model->norm = wanted(model, c);
         model->norm.moved = true;
+        readers++;
+        reversed += model->norm.reversed;
     }
+    for (int m = 0; m < j->n_models && readers == reversed; m++)
+        if (reads(&j->models[m], input)) j->models[m].norm.reversed = false;
     j->inputs[input].raw = true;
+    j->inputs[input].recolored = reversed && readers != reversed;
+    return AX_OK;
+}
+
+/* Whether readers of an input want different things of pixels; AX_INVALID_ARGUMENT where one does not say what. */
+static enum ax_status differ(struct ax_join *j, int input, bool *out, struct ax_error *err)
+{
+    int first = -1, c = channels_at(j, input), silent = -1;
+    bool given = false;
+    *out = false;
+    for (int m = 0; m < j->n_models; m++) {
+        const struct ax_join_model *model = &j->models[m];
+        if (!reads(model, input)) continue;
+        given |= model->norm.given;
+        bool says = model->norm.given || (model->has_pipeline && model->pipeline.n_before);
+        if (!says) {
+            silent = model->has_pipeline ? silent : m;
+            continue;
+        }
+        struct ax_join_norm p = wanted(model, c), q = wanted(&j->models[first < 0 ? m : first], c);
+        *out |= !same_norm(&p, &q);
+        if (first < 0) first = m;
+    }
+    if (*out && !given && silent >= 0)
+        return ax_fail(
+            err, AX_INVALID_ARGUMENT,
+            "the models of input '%s' normalize differently, and %s has no model.json that says how; put one beside it",
+            j->inputs[input].name, j->models[silent].scope);
+    *out |= given;
     return AX_OK;
 }
 
@@ -163,37 +228,39 @@ enum ax_status ax_join_preprocessing(struct ax_join *j, struct ax_error *err)
 {
     for (int input = 0; input < j->n_inputs; input++) {
         int first = -1;
-        bool differ = false;
+        bool move;
         for (int m = 0; m < j->n_models; m++) {
             if (!reads(&j->models[m], input) || !j->models[m].has_pipeline || !j->models[m].pipeline.n_before) continue;
             if (!j->pipeline) j->pipeline = &j->models[m].pipeline;
-            if (first >= 0 && compare(j, input, first, m, &differ, err)) return err->status;
+            if (first >= 0 && compare(j, input, first, m, err)) return err->status;
             if (first < 0) first = m;
         }
-        if (!differ) continue;
-        for (int m = 0; m < j->n_models; m++)
-            if (reads(&j->models[m], input) && !j->models[m].has_pipeline)
-                return ax_fail(
-                    err, AX_INVALID_ARGUMENT,
-                    "the models of input '%s' normalize differently, and %s has no model.json that says how; put one beside it",
-                    j->inputs[input].name, j->models[m].scope);
-        if (move_norms(j, input, err)) return err->status;
+        if (differ(j, input, &move, err) || (move && move_norms(j, input, err))) return err->status;
     }
     return AX_OK;
+}
+
+int ax_join_shared_steps(const struct ax_join *j, const struct ax_pipe_step *before, int n, struct ax_pipe_step *out)
+{
+    bool raw = false, recolored = false;
+    int count = 0;
+    for (int i = 0; i < j->n_inputs; i++) raw |= j->inputs[i].raw, recolored |= j->inputs[i].recolored;
+    for (int i = 0; i < n; i++)
+        if (!(raw && before[i].kind == AX_PIPE_NORMALIZE) && !(recolored && orders_colors(&before[i])))
+            out[count++] = before[i];
+    return count;
 }
 
 enum ax_status ax_join_normalize(struct ax_join *j, int model, const struct ax_join_norm *norm, struct ax_error *err)
 {
     struct ax_join_model *m = &j->models[model];
-    const struct ax_shape *s = &m->graph->values[m->graph->inputs[0]].shape;
-    const char *layout = ax_join_layout(m, 0);
-    int c = s->rank == 4 ? (int)s->dim[!strcmp(layout, "NHWC") ? 3 : 1] : 0;
-    if (m->graph->n_inputs != 1 || (c != 1 && c != 3) || m->feed[0].kind != AX_FEED_INPUT)
+    int c = m->graph->n_inputs == 1 && m->feed[0].kind == AX_FEED_INPUT ? channels_at(j, m->feed[0].input) : 0;
+    if (c != 1 && c != 3)
         return ax_fail(err, AX_INVALID_ARGUMENT, "%s: normalization in the script needs a model with one picture as input",
                        m->scope);
     m->norm = *norm;
     m->norm.channels = c;
-    m->norm.moved = true;
-    j->inputs[m->feed[0].input].raw = true;
+    m->norm.given = true;
+    m->norm.reversed &= c == 3;
     return AX_OK;
 }

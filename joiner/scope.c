@@ -6,8 +6,9 @@
 
 static const char *made_up(struct ax_join *j, const struct ax_join_model *m)
 {
-    char *s = m->has_pipeline && m->pipeline.name && *m->pipeline.name ? ax_arena_str(&j->mem, m->pipeline.name)
-                                                                       : ax_path_stem(&j->mem, m->file);
+    char *s = ax_path_stem(&j->mem, m->file);
+    const char *inside = m->has_pipeline ? m->pipeline.name : m->has_manifest ? m->manifest.name : NULL;
+    if (m->compiled && !strcmp(s, "model") && inside && *inside) s = ax_arena_str(&j->mem, inside);
     for (char *p = s; *p; p++)
         if (strchr("/=,:* \t", *p)) *p = '_';
     return *s ? s : "model";

@@ -14,6 +14,7 @@ struct slot {
 struct table {
     struct slot *slots;
     uint64_t mask;
+    const uint8_t *kind; /* by index: entries of different kinds are not the same; NULL: one kind */
 };
 
 static struct table table_new(int n)
@@ -26,13 +27,19 @@ static struct table table_new(int n)
     return t;
 }
 
+static bool same_kind(const struct table *t, int a, int b)
+{
+    return !t->kind || t->kind[a] == t->kind[b];
+}
+
 /* The first entry with this hash that `same` agrees to; -1 when `index` is now entered itself. */
 static int find_or_add(struct table *t, uint64_t hash, int index, const struct ax_graph *g,
                        bool (*same)(const struct ax_graph *g, int a, int b))
 {
     uint64_t i = hash & t->mask;
     for (; t->slots[i].index; i = (i + 1) & t->mask)
-        if (t->slots[i].hash == hash && same(g, t->slots[i].index - 1, index)) return t->slots[i].index - 1;
+        if (t->slots[i].hash == hash && same_kind(t, t->slots[i].index - 1, index) && same(g, t->slots[i].index - 1, index))
+            return t->slots[i].index - 1;
     t->slots[i] = (struct slot){hash, index + 1};
     return -1;
 }
@@ -153,10 +160,11 @@ static void give_output(struct ax_graph *g, int from, int to)
     ax_graph_node(g, AX_OP_IDENTITY, g->values[to].name, &from, 1, &to, 1);
 }
 
-static void merge_nodes(struct ax_graph *g, int *becomes, struct ax_join_shared *out)
+static void merge_nodes(struct ax_graph *g, const uint8_t *kind, int *becomes, struct ax_join_shared *out)
 {
     int n = g->n_nodes;
     struct table t = table_new(n);
+    t.kind = kind;
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < g->nodes[i].n_inputs; k++)
             if (g->nodes[i].inputs[k] != AX_NONE) g->nodes[i].inputs[k] = becomes[g->nodes[i].inputs[k]];
@@ -176,13 +184,13 @@ static void merge_nodes(struct ax_graph *g, int *becomes, struct ax_join_shared 
     free(t.slots);
 }
 
-enum ax_status ax_join_share(struct ax_graph *g, struct ax_join_shared *out, struct ax_error *err)
+enum ax_status ax_join_share(struct ax_graph *g, const uint8_t *kind, struct ax_join_shared *out, struct ax_error *err)
 {
     *out = (struct ax_join_shared){0};
     int *becomes = AX_NEW(&g->arena, int, g->n_values + 1);
     for (int v = 0; v < g->n_values; v++) becomes[v] = v;
     merge_constants(g, becomes, out);
-    merge_nodes(g, becomes, out);
+    merge_nodes(g, kind, becomes, out);
     enum ax_status s = ax_graph_tidy(g, err);
     if (!s) ax_graph_sweep(g);
     return s ? s : ax_graph_verify(g, err);

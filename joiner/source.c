@@ -23,6 +23,20 @@ static enum ax_status parse_shape(struct ax_join *j, const char *text, struct ax
     return AX_OK;
 }
 
+/* Of a model that was joined before. */
+static enum ax_status read_precision(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)
+{
+    const char *text;
+    struct ax_json_doc doc;
+    enum ax_status s = ax_import_metadata(m->file, AX_PRECISION_METADATA, &j->mem, &text, err);
+    if (s || !text) return s;
+    s = ax_json_parse(text, strlen(text), ax_arena_printf(&j->mem, "%s, metadata " AX_PRECISION_METADATA, m->file), &doc, err);
+    if (!s) ax_precision_read(ax_json_root(&doc), &j->mem, &m->precision);
+    if (!s) s = ax_json_status(&doc);
+    ax_json_close(&doc);
+    return s;
+}
+
 /* Shapes are for all models; those whose name no input of this one has are for another. */
 static enum ax_status load_onnx(struct ax_join *j, struct ax_join_model *m, const struct ax_list *shapes, int64_t batch,
                                 struct ax_error *err)
@@ -34,7 +48,8 @@ static enum ax_status load_onnx(struct ax_join *j, struct ax_join_model *m, cons
         if (s) return s;
     }
     struct ax_import_options opt = {.shapes = list, .n_shapes = n, .batch = batch, .no_check = 1};
-    return ax_import(m->file, &opt, &m->graph, err);
+    enum ax_status s = ax_import(m->file, &opt, &m->graph, err);
+    return s ? s : read_precision(j, m, err);
 }
 
 static enum ax_status load_compiled(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)

@@ -84,41 +84,56 @@ static void add_branch(struct ax_join *j, struct ax_descriptor *p, const char *t
     b->after = copy_steps(j, model->pipeline.dir, to_dir, old ? old->after : model->pipeline.after, b->n_after);
 }
 
-/* Pixels come as they are where the branches normalize. */
-static void make_raw(struct ax_join *j, struct ax_descriptor *p)
+/* Pixels, where the branches normalize what no model has a descriptor for. */
+static enum ax_status picture_steps(struct ax_join *j, struct ax_descriptor *p, struct ax_error *err)
 {
-    bool raw = false;
-    for (int i = 0; i < j->n_inputs; i++) raw |= j->inputs[i].raw;
-    int n = 0;
-    for (int i = 0; i < p->n_before && raw; i++)
-        if (p->before[i].kind != AX_PIPE_NORMALIZE) p->before[n++] = p->before[i];
-    if (raw) p->n_before = n;
+    for (int i = 0; i < j->n_inputs; i++) {
+        const struct ax_join_input *in = &j->inputs[i];
+        if (!in->raw) continue;
+        bool last = !strcmp(ax_join_layout(&j->models[in->model], in->index), "NHWC");
+        const char *text = ax_arena_printf(
+            &j->mem,
+            "{\"name\": \"x\", \"model\": \"x\", \"preprocessing\": [{\"type\": \"resize\", \"width\": %lld, \"height\": %lld, "
+            "\"mode\": \"crop\"}, {\"type\": \"color\", \"order\": \"%s\"}, {\"type\": \"layout\", \"order\": \"%s\"}]}",
+            (long long)in->shape.dim[last ? 2 : 3], (long long)in->shape.dim[last ? 1 : 2],
+            in->shape.dim[last ? 3 : 1] == 1 ? "gray" : "rgb", last ? "NHWC" : "NCHW");
+        return ax_descriptor_parse(text, strlen(text), "model.json", p, err);
+    }
+    return AX_OK;
+}
+
+static const struct ax_descriptor *first_pipeline(const struct ax_join *j)
+{
+    for (int m = 0; m < j->n_models && !j->pipeline; m++)
+        if (j->models[m].has_pipeline) return &j->models[m].pipeline;
+    return j->pipeline;
 }
 
 char *ax_join_descriptor(struct ax_join *j, const char *dir, const char *model_file)
 {
-    struct ax_descriptor p = {.name = j->name, .model = model_file, .dir = ""};
+    struct ax_descriptor p = {.name = j->name, .model = model_file, .dir = ""}, pictures = {0};
+    const struct ax_descriptor *before = first_pipeline(j);
+    struct ax_error ignored;
     int n = 0;
-    bool any = false;
-    for (int m = 0; m < j->n_models; m++) {
-        any |= j->models[m].has_pipeline;
-        n += j->models[m].pipeline.n_branches ? j->models[m].pipeline.n_branches : 1;
+    bool raw = false;
+    for (int i = 0; i < j->n_inputs; i++) raw |= j->inputs[i].raw;
+    if (!before && raw && !picture_steps(j, &pictures, &ignored)) before = &pictures;
+    if (!before) {
+        ax_descriptor_free(&pictures);
+        return NULL;
     }
-    if (!any) return NULL;
+    for (int m = 0; m < j->n_models; m++) n += j->models[m].pipeline.n_branches ? j->models[m].pipeline.n_branches : 1;
     p.branches = AX_NEW(&j->mem, struct ax_branch, n);
     for (int m = 0; m < j->n_models; m++) {
         const struct ax_descriptor *d = &j->models[m].pipeline;
         for (int b = 0; b < d->n_branches; b++) add_branch(j, &p, dir, m, &d->branches[b]);
         if (!d->n_branches) add_branch(j, &p, dir, m, NULL);
     }
-    const struct ax_descriptor *before = j->pipeline;
-    for (int m = 0; m < j->n_models && !before; m++)
-        if (j->models[m].has_pipeline) before = &j->models[m].pipeline;
     p.before = copy_steps(j, before->dir, dir, before->before, before->n_before);
-    p.n_before = before->n_before;
-    make_raw(j, &p);
+    p.n_before = ax_join_shared_steps(j, p.before, before->n_before, p.before);
     char *made = ax_descriptor_text(&p), *text = ax_arena_str(&j->mem, made);
     free(made);
+    ax_descriptor_free(&pictures);
     return text;
 }
 

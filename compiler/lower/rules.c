@@ -61,6 +61,7 @@ static const struct low_row rows[AX_OP_COUNT] = {
     [AX_OP_SQRT] = {low_unary, low_unary_s8, LOW_REAL},
     [AX_OP_TANH] = {low_unary, low_unary_s8, LOW_REAL},
     [AX_OP_THRESHOLDED_RELU] = {low_unary, low_unary_s8, LOW_REAL},
+    [AX_OP_LOOKUP] = {low_lookup, low_lookup_s8, LOW_REAL},
     [AX_OP_PRELU] = {low_prelu, low_prelu_s8, LOW_REAL},
     [AX_OP_NOT] = {low_not, NULL, LOW_REAL},
     [AX_OP_CAST] = {low_cast, NULL, LOW_REAL},

@@ -11,7 +11,7 @@ low_rule low_batchnorm, low_layernorm, low_instnorm, low_lrn, low_softmax;
 low_rule low_alias, low_transpose_node, low_concat, low_split, low_slice, low_pad, low_expand, low_tile;
 low_rule low_depth_to_space, low_space_to_depth, low_channel_shuffle;
 low_rule low_gather, low_gather_elements, low_gather_nd, low_scatter_nd, low_topk;
-low_rule low_resize, low_quantize, low_dequantize;
+low_rule low_resize, low_quantize, low_dequantize, low_lookup;
 
 enum ax_status low_matmul_params(struct low *L, const struct ax_operand *a, const struct ax_operand *b,
                                  struct ax_matmul_params *p);

@@ -83,7 +83,7 @@ int low_planes_like(struct low *L, const struct ax_value *v, int op); /* new pla
 
 typedef enum ax_status low_planes_rule(struct low *L, const struct ax_node *n, bool *done);
 low_planes_rule low_conv_s8, low_matmul_s8, low_pool_s8, low_global_pool_s8, low_reduce_s8;
-low_planes_rule low_unary_s8, low_binary_s8, low_prelu_s8, low_quantize_s8;
+low_planes_rule low_unary_s8, low_binary_s8, low_prelu_s8, low_quantize_s8, low_lookup_s8;
 low_planes_rule low_alias_s8, low_concat_s8, low_split_s8, low_slice_s8, low_pad_s8, low_resize_s8;
 low_planes_rule low_depth_to_space_s8, low_space_to_depth_s8, low_channel_shuffle_s8;
 

@@ -2,6 +2,7 @@
 #include "kernels/simd_scalar.h"
 
 #include "kernels/act.h"
+#include "lower/rules.h"
 #include "lower/s8.h"
 
 #include <math.h>
@@ -59,4 +60,22 @@ int low_rescaled(struct low *L, int x, const struct ax_quant *xq, const struct a
     int y = low_planes_like(L, yv, x);
     low_table(L, x, xq, &same, yv, y);
     return y;
+}
+
+enum ax_status low_lookup(struct low *L, const struct ax_node *n)
+{
+    (void)n;
+    return low_fail(L, AX_UNSUPPORTED, "its input and output have to be quantized, of rank 2 to 4");
+}
+
+enum ax_status low_lookup_s8(struct low *L, const struct ax_node *n, bool *done)
+{
+    const struct ax_value *x = low_value(L, n->inputs[0]), *t = low_value(L, n->inputs[1]), *y = low_value(L, n->outputs[0]);
+    if (!low_is_planes(x) || !low_is_planes(y)) return AX_OK;
+    int from = low_in_planes(L, n->inputs[0]);
+    struct ax_table_params p = {.tables = (int32_t)t->shape.dim[0]};
+    int to = L->native[n->outputs[0]] = low_planes_like(L, y, from);
+    LOW_STEP(L, TABLE_S8, LOW_LIST(from, low_const(L, AX_DTYPE_INT8, 2, t->shape.dim, t->data)), LOW_LIST(to), p);
+    *done = true;
+    return AX_OK;
 }

@@ -268,3 +268,17 @@ done:
     model_file_close(&im.file);
     return err->status;
 }
+
+enum ax_status ax_import_metadata(const char *path, const char *key, struct ax_arena *a, const char **value,
+                                  struct ax_error *err)
+{
+    struct model_file f;
+    *value = NULL;
+    enum ax_status s = model_file_open(&f, path, err);
+    for (size_t i = 0; !s && i < f.proto->n_metadata_props; i++) {
+        const Onnx__StringStringEntryProto *p = f.proto->metadata_props[i];
+        if (p->key && p->value && !strcmp(p->key, key)) *value = ax_arena_str(a, p->value);
+    }
+    model_file_close(&f);
+    return s ? ax_fail_in(err, "%.200s", path) : AX_OK;
+}

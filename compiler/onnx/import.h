@@ -33,6 +33,10 @@ struct ax_import_options {
 /* On failure *out is NULL and the message names file, node, operator and opset. */
 enum ax_status ax_import(const char *path, const struct ax_import_options *opt, struct ax_graph **out, struct ax_error *err);
 
+/* metadata_props: the value of a key into memory of `a`; NULL where the file does not have it. */
+enum ax_status ax_import_metadata(const char *path, const char *key, struct ax_arena *a, const char **value,
+                                  struct ax_error *err);
+
 /* One serialized TensorProto (the .pb files of ONNX test data) into memory of `a`. */
 enum ax_status ax_import_tensor(const char *path, struct ax_arena *a, char **name, enum ax_dtype *t, struct ax_shape *shape,
                                 void **data, struct ax_error *err);

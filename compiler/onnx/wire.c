@@ -31,7 +31,6 @@ static const struct rule {
     {MODEL, 20, DROP, 0, 0},          /* training_info */
     {MODEL, 25, ENTER, FUNCTION, 0},  /* functions */
     {MODEL, 6, DROP, 0, 0},           /* doc_string */
-    {MODEL, 14, DROP, 0, 0},          /* metadata_props */
     {MODEL, 26, DROP, 0, 0},          /* configuration */
     {GRAPH, 1, ENTER, NODE, 0},       /* node */
     {GRAPH, 5, ENTER, TENSOR, 0},     /* initializer */

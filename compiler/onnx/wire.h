@@ -2,8 +2,8 @@
  *
  * protobuf-c copies every byte, has no limit on recursion and refuses 2 GB. So the file is walked first, by a table of the
  * few messages that matter: depth, counts and lengths are checked; what an import never reads (documentation, value_info,
- * metadata, training, function bodies) is left out; raw_data of SKIM_BIG bytes and more stays in the mapping. What remains,
- * the skeleton, is a small and valid ModelProto. In place of big raw_data it carries one byte, and TensorProto.segment
+ * metadata of nodes, training, function bodies) is left out; raw_data of SKIM_BIG bytes and more stays in the mapping. What
+ * remains, the skeleton, is a small and valid ModelProto. In place of big raw_data it carries one byte, and TensorProto.segment
  * (which no model uses) says where in the file the data stand: [begin, end). */
 #ifndef AX_ONNX_WIRE_H
 #define AX_ONNX_WIRE_H

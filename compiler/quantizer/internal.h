@@ -26,6 +26,8 @@ struct ax_plan {
 };
 enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a,
                             struct ax_plan *plan, struct ax_error *err);
+/* Whether this output is to be int8. */
+int ax_output_int8(const struct ax_quant_options *opt, const char *name);
 /* Weighted: Conv, ConvTranspose or MatMul with constant weights. */
 int ax_weighted(const struct ax_graph *g, const struct ax_node *n);
 /* Whether input i of an int8 node n is an activation that it reads as int8. */

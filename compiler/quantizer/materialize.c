@@ -178,7 +178,8 @@ static void place_output(struct maker *m, int o)
 {
     struct ax_graph *q = m->q;
     int v = m->g->outputs[o];
-    int to = m->opt->output_int8 && m->int8_of[v] != AX_NONE ? m->int8_of[v] : m->float_of[v];
+    bool to8 = ax_output_int8(m->opt, m->g->values[v].name) && m->int8_of[v] != AX_NONE;
+    int to = to8 ? m->int8_of[v] : m->float_of[v];
     if (to == v) return;
     const char *name = ax_arena_str(&q->arena, q->values[v].name);
     ax_value_rename(q, v, ax_arena_printf(&q->arena, "%s/inner", name));

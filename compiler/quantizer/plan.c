@@ -125,6 +125,18 @@ static int is_named(const struct ax_graph *g, const struct ax_node *n, const cha
     return 0;
 }
 
+static int listed(const char *name, const char *const *list, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i], name)) return 1;
+    return 0;
+}
+
+int ax_output_int8(const struct ax_quant_options *opt, const char *name)
+{
+    return opt->output_int8 || listed(name, opt->int8_outputs, opt->n_int8_outputs);
+}
+
 static int named(const struct ax_graph *g, const struct ax_node *n, const struct ax_quant_options *opt)
 {
     for (int i = 0; i < opt->n_float_nodes; i++)
@@ -179,7 +191,7 @@ static int behind_island(const struct ax_graph *g, int v)
 }
 
 /* Backwards over the nodes: one is in the tail when nothing but the tail and the user reads it. */
-static void find_tail(const struct ax_graph *g, const struct ax_uses *u, struct ax_plan *p)
+static void find_tail(const struct ax_graph *g, const struct ax_uses *u, const struct ax_quant_options *opt, struct ax_plan *p)
 {
     int64_t total = 0;
     for (int i = 0; i < g->n_nodes; i++) total += ax_node_macs(g, &g->nodes[i]);
@@ -188,7 +200,7 @@ static void find_tail(const struct ax_graph *g, const struct ax_uses *u, struct 
         int only = 1;
         for (int o = 0; o < n->n_outputs && only; o++)
             for (int k = u->start[n->outputs[o]]; k < u->start[n->outputs[o] + 1]; k++) only &= p->tail[u->users[k]];
-        if (!only) continue;
+        if (!only || listed(n->name, opt->int8_nodes, opt->n_int8_nodes)) continue;
         if (!ax_weighted(g, n))
             p->tail[i] = 1;
         else if (ax_node_macs(g, n) < total / 50 && behind_island(g, n->inputs[0]))
@@ -231,7 +243,7 @@ enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_opti
                           .store = AX_NEW(a, uint8_t, g->n_values + 1),
                           .float_out = AX_NEW(a, uint8_t, g->n_values + 1),
                           .why = AX_NEW(a, const char *, g->n_nodes + 1)};
-    find_tail(g, &u, p);
+    find_tail(g, &u, opt, p);
     for (int i = g->n_nodes - 1; i >= 0; i--) {
         const struct ax_node *n = &g->nodes[i];
         if (p->tail[i]) continue;
@@ -241,6 +253,8 @@ enum ax_status ax_plan_make(const struct ax_graph *g, const struct ax_quant_opti
         }
         if (ax_weighted(g, n))
             p->int8[i] = (uint8_t)weighted_fits(g, n);
+        else if (can_int8(g, n) && listed(n->name, opt->int8_nodes, opt->n_int8_nodes))
+            p->int8[i] = 1;
         else if (can_int8(g, n))
             for (int o = 0; o < n->n_outputs; o++) p->int8[i] |= (uint8_t)read_by_int8(g, &u, p, n->outputs[o], 1);
     }

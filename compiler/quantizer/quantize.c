@@ -33,11 +33,10 @@ static enum ax_status make_plan(struct job *j)
         s = ax_graph_tidy(j->work, j->err);
         if (s) return s;
     }
-    if (!s && j->opt->output_int8)
-        for (int o = 0; o < j->work->n_outputs; o++) {
-            int v = j->work->outputs[o];
-            if (j->work->values[v].dtype == AX_DTYPE_FLOAT32 && !ax_is_const(j->work, v)) j->plan.store[v] = 1;
-        }
+    for (int o = 0; !s && o < j->work->n_outputs; o++) {
+        const struct ax_value *v = &j->work->values[j->work->outputs[o]];
+        if (ax_output_int8(j->opt, v->name) && v->dtype == AX_DTYPE_FLOAT32 && !v->data) j->plan.store[j->work->outputs[o]] = 1;
+    }
     return s;
 }
 

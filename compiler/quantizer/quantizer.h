@@ -26,6 +26,10 @@ struct ax_quant_options {
     int bias_correction;            /* 1: may be used */
     const char *const *float_nodes; /* node names, or operator names, that stay in float32 */
     int n_float_nodes;
+    const char *const *int8_nodes; /* node names that run in int8 also behind the last weighted layer, where they can */
+    int n_int8_nodes;
+    const char *const *int8_outputs; /* names of outputs that are int8 as with output_int8 */
+    int n_int8_outputs;
     int output_int8; /* classical int8 outputs instead of float32 */
     int threads;
     void (*progress)(void *ctx, double done); /* 0..1; NULL */

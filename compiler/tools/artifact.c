@@ -38,6 +38,7 @@ static void hash_settings(struct ax_hasher *h, const struct ax_compile_settings 
     add_option(h, "output_type", s->output_type);
     add_number(h, s->percentile);
     add_list(h, "float_nodes", &s->float_nodes);
+    add_list(h, "int8_nodes", &s->int8_nodes);
     add_number(h, s->no_channel_scales + 2 * s->no_bias_correction + 4 * s->compress);
 }
 
@@ -70,6 +71,7 @@ enum ax_status ax_job_key(struct ax_compile_job *j, struct ax_error *err)
     }
     hash_settings(h, j->set);
     if (j->device.name) add_number(h, (double)j->device.on_chip_bytes);
+    add_number(h, j->output_type_given && j->precision.n); /* overrules what the file asks for */
     hash_preprocessing(h, &j->pipeline);
     if (j->calib) {
         struct ax_hash128 c = ax_calib_hash(j->calib);
@@ -122,8 +124,9 @@ static void fill_options(struct ax_compile_job *j, struct ax_manifest *m)
                                              {"range", s->range},
                                              {"output_type", s->output_type},
                                              {"channel_scales", s->no_channel_scales ? "no" : "yes"},
-                                             {"bias_correction", s->no_bias_correction ? "no" : "yes"}};
-    m->n_options = (int)(sizeof all / sizeof *all);
+                                             {"bias_correction", s->no_bias_correction ? "no" : "yes"},
+                                             {"layer_precision", ax_precision_text(&j->precision, &j->mem)}};
+    m->n_options = (int)(sizeof all / sizeof *all) - !j->precision.n;
     m->options = ax_arena_copy(&j->mem, all, sizeof all);
 }
 

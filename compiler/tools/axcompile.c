@@ -31,6 +31,8 @@ static const struct ax_option options[] = {
     {"percentile", 0, "P", AX_OPT_FLOAT, AT(percentile), "99.99", "50..100", "Share of values inside the range.", NULL},
     {"float_nodes", 0, "NAME[,NAME]", AX_OPT_LIST, AT(float_nodes), NULL, NULL,
      "Nodes, or all of an operator, that stay in float32.", NULL},
+    {"int8_nodes", 0, "NAME[,NAME]", AX_OPT_LIST, AT(int8_nodes), NULL, NULL,
+     "Nodes that run in int8 where they can although nothing but decoding in float stands behind them.", NULL},
     {"output_type", 0, "T", AX_OPT_STRING, AT(output_type), "float32", "float32|int8",
      "int8 rounds the outputs too; scale and zero point stand in the manifest.", NULL},
     {"no_channel_scales", 0, NULL, AX_OPT_FLAG, AT(no_channel_scales), NULL, NULL, "One scale for every activation.", NULL},
@@ -164,6 +166,33 @@ static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
 
 /* -- the middle -- */
 
+/* What the file itself says of layers and outputs (axjoin --script); --output_type overrules it for all outputs. */
+static enum ax_status read_precision(struct ax_compile_job *j, struct ax_error *err)
+{
+    const char *text;
+    struct ax_json_doc doc;
+    enum ax_status s = ax_import_metadata(j->path, AX_PRECISION_METADATA, &j->mem, &text, err);
+    if (s || !text) return s;
+    s = ax_json_parse(text, strlen(text), ax_arena_printf(&j->mem, "%s, metadata " AX_PRECISION_METADATA, j->path), &doc, err);
+    if (!s) ax_precision_read(ax_json_root(&doc), &j->mem, &j->precision);
+    if (!s) s = ax_json_status(&doc);
+    ax_json_close(&doc);
+    return s;
+}
+
+static void apply_precision(struct ax_compile_job *j, struct ax_quant_options *opt)
+{
+    ax_precision_apply(&j->precision, j->source, &j->mem, opt);
+    if (j->output_type_given) opt->n_int8_outputs = 0;
+    for (int i = 0; i < j->precision.n; i++)
+        if (!j->precision.rules[i].used)
+            fprintf(
+                stderr,
+                "axcompile: warning: the precision that %s asks for '%s' has no effect: no %s of that name is left once the "
+                "graph is simplified\n",
+                j->path, j->precision.rules[i].pattern, j->precision.rules[i].outputs ? "output" : "layer");
+}
+
 static enum ax_status run_passes(struct ax_compile_job *j, struct ax_error *err)
 {
     struct ax_pass_options opt = {.print_after = j->set->print_after,
@@ -192,10 +221,13 @@ static enum ax_status quantize(struct ax_compile_job *j, struct ax_error *err)
                                    .bias_correction = !set->no_bias_correction,
                                    .float_nodes = set->float_nodes.item,
                                    .n_float_nodes = set->float_nodes.count,
+                                   .int8_nodes = set->int8_nodes.item,
+                                   .n_int8_nodes = set->int8_nodes.count,
                                    .output_int8 = !strcmp(set->output_type, "int8"),
                                    .threads = (int)set->threads,
                                    .progress = show,
                                    .progress_ctx = &bar};
+    apply_precision(j, &opt);
     ax_progress_begin(&bar, "quantizing", 1000);
     enum ax_status s = ax_quantize(j->source, &samples, &opt, &j->graph, &j->report, err);
     ax_progress_end(&bar);
@@ -217,6 +249,7 @@ static enum ax_status compile(struct ax_compile_job *j, int *unchanged, struct a
     bool to_float = !strcmp(j->set->precision, "float32");
     enum ax_status s = !to_float && j->set->calib.count ? open_calib(j, err) : AX_OK;
     if (!s) s = import(j, err);
+    if (!s) s = read_precision(j, err);
     if (!s) s = ax_job_pipeline(j, err);
     if (!s) s = run_passes(j, err);
     if (s || j->set->stop_after) return s;
@@ -276,6 +309,7 @@ int main(int argc, char **argv)
     static const char *const pictures[] = {"resize", "color", "scale", "mean", "std"};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         j.preprocessing_given |= ax_option_given(&tool, &args, pictures[i]);
+    j.output_type_given = ax_option_given(&tool, &args, "output_type");
     j.min_sqnr_given = ax_option_given(&tool, &args, "min_sqnr");
     ax_arena_init(&j.mem);
     j.name = set.name ? set.name : ax_path_stem(&j.mem, j.path);

@@ -8,6 +8,7 @@
 #include "files/device.h"
 #include "files/manifest.h"
 #include "files/modeljson.h"
+#include "quantizer/precision.h"
 #include "quantizer/quantizer.h"
 #include "tools/calib.h"
 
@@ -21,7 +22,7 @@ struct ax_compile_settings {
     int64_t calib_count, calib_seed;
     const char *precision, *range, *output_type;
     double percentile, min_sqnr;
-    struct ax_list float_nodes;
+    struct ax_list float_nodes, int8_nodes;
     bool no_channel_scales, no_bias_correction;
     /* preprocessing */
     const char *pipeline, *family, *color, *resize, *labels;
@@ -40,7 +41,7 @@ struct ax_compile_job {
     const char *path; /* the .onnx */
     const char *name, *dir;
     const struct ax_compile_settings *set;
-    bool min_sqnr_given, preprocessing_given;
+    bool min_sqnr_given, preprocessing_given, output_type_given;
     struct ax_arena mem;
     struct ax_descriptor pipeline;
     bool pipeline_assumed;   /* nobody said how pictures become inputs */
@@ -49,8 +50,9 @@ struct ax_compile_job {
     bool pipeline_followed;  /* model.json of an artifact that is up to date is a new one */
     int labels_dropped;      /* of the family, because the model has another number of classes */
     struct ax_calib *calib;
-    struct ax_graph *source; /* as imported and through the passes */
-    struct ax_graph *graph;  /* as lowered: source, or the int8 graph */
+    struct ax_precision precision; /* what the file asks for layer by layer */
+    struct ax_graph *source;       /* as imported and through the passes */
+    struct ax_graph *graph;        /* as lowered: source, or the int8 graph */
     struct ax_program *program;
     struct ax_quant_report report;
     bool measured;                /* report is filled */

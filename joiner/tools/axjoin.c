@@ -36,14 +36,17 @@ static const struct ax_option options[] = {
     {"seed", 0, "S", AX_OPT_INT, AT(seed), "0", "0..", "Of the random inputs.", NULL},
     {"threads", 'j', "N", AX_OPT_INT, AT(threads), "0", "0..1024", "For the proof; 0: all cores.", NULL},
     {"fit", 0, "HOW", AX_OPT_STRING, AT(fit), "warn", "require|warn",
-     "What to do when the joined model exceeds the memory on the chip; require fails with exit code 3.", "Device"},
+     "What to do when the joined model (an .onnx: once it is compiled) exceeds the memory on the chip; require fails with exit "
+     "code 3.",
+     "Device"},
     {"device", 'd', "FILE", AX_OPT_STRING, AT(device), NULL, NULL, "Description of the device. Default: the processor.", NULL},
     {"output", 'o', "OUT", AX_OPT_STRING, AT(output), NULL, NULL,
      "A .onnx or .axmodel file, or (compiled models) a folder for model.axmodel, manifest.json and model.json. Default: "
      "NAME.onnx, or "
      "build/NAME/NAME/1.",
      "Output"},
-    {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL, "Default: the scopes, with _ between.", NULL},
+    {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL,
+     "Default: OUT's, where it is a file, else the scopes, with _ between.", NULL},
     {"compress", 'z', NULL, AX_OPT_FLAG, AT(compress), NULL, NULL, "Compress the sections of the .axmodel.", NULL},
     {"dry_run", 'n', NULL, AX_OPT_FLAG, AT(dry_run), NULL, NULL, "Print the plan and write nothing.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, AT(json), NULL, NULL, "Print JSON.", NULL},
@@ -100,6 +103,9 @@ static void make_name(struct ax_join_job *b)
     struct ax_join *j = &b->join;
     const char *name = j->models[0].scope;
     for (int m = 1; m < j->n_models; m++) name = ax_arena_printf(&j->mem, "%s_%s", name, j->models[m].scope);
+    const char *o = b->set->output;
+    if (o && (ax_path_has_ext(o, ".onnx") || ax_path_has_ext(o, ".axmodel")) && !ax_dir_exists(o))
+        name = ax_path_stem(&j->mem, o);
     j->name = b->set->name ? b->set->name : name;
 }
 
@@ -107,10 +113,6 @@ static enum ax_status make_paths(struct ax_join_job *b, struct ax_error *err)
 {
     struct ax_join *j = &b->join;
     const char *o = b->set->output, *ext = j->compiled ? ".axmodel" : ".onnx", *other = j->compiled ? ".onnx" : ".axmodel";
-    if (!j->compiled && b->set->fit[0] == 'r')
-        return ax_fail(err, AX_INVALID_ARGUMENT,
-                       "--fit require: what an ONNX model takes on the chip is known once it is compiled; join "
-                       "compiled models, or look at the compiled joined one with axinfo");
     if (o && ax_path_has_ext(o, other))
         return ax_fail(err, AX_INVALID_ARGUMENT, "-o %s: the models are %s files, and so is what they are joined to", o, ext);
     if (o && ax_path_has_ext(o, ext) && !ax_dir_exists(o)) {

@@ -18,17 +18,14 @@ static void sum_parts(struct ax_join_job *b)
     }
 }
 
-static struct ax_descriptor *raw_pipeline(struct ax_join_job *b)
+/* How pictures become the joined model's input. */
+static const struct ax_descriptor *joined_pipeline(struct ax_join *j)
 {
-    struct ax_join *j = &b->join;
-    bool raw = false;
-    for (int i = 0; i < j->n_inputs; i++) raw |= j->inputs[i].raw;
-    if (!j->pipeline || !raw) return j->pipeline;
+    static const struct ax_descriptor none;
+    if (!j->pipeline) return &none;
     struct ax_descriptor *p = ax_arena_copy(&j->mem, j->pipeline, sizeof *p);
     p->before = AX_NEW(&j->mem, struct ax_pipe_step, p->n_before + 1);
-    p->n_before = 0;
-    for (int i = 0; i < j->pipeline->n_before; i++)
-        if (j->pipeline->before[i].kind != AX_PIPE_NORMALIZE) p->before[p->n_before++] = j->pipeline->before[i];
+    p->n_before = ax_join_shared_steps(j, j->pipeline->before, j->pipeline->n_before, p->before);
     return p;
 }
 
@@ -40,13 +37,11 @@ enum ax_status ax_join_prove(struct ax_join_job *b, const struct ax_graph *g, co
     struct ax_join_proof first = {.exact = true};
     enum ax_status s = AX_OK;
     if (set->calib.count) {
-        static const struct ax_descriptor none;
-        const struct ax_descriptor *pipeline = raw_pipeline(b);
         struct ax_calib_options opt = {
             .paths = set->calib.item, .n_paths = set->calib.count, .count = b->verify, .seed = (uint64_t)set->seed};
         struct ax_calib *c = NULL;
         s = ax_calib_open(&opt, &c, err);
-        if (!s) s = ax_calib_bind(c, g, pipeline ? pipeline : &none, err);
+        if (!s) s = ax_calib_bind(c, g, joined_pipeline(&b->join), err);
         struct ax_samples samples = s ? (struct ax_samples){0} : ax_calib_samples(c);
         int n = samples.count < b->verify ? samples.count : b->verify;
         if (!s) s = ax_join_verify(&b->join, joined, &samples, n, 0, tolerance, (int)set->threads, &first, err);
@@ -63,15 +58,14 @@ enum ax_status ax_join_prove(struct ax_join_job *b, const struct ax_graph *g, co
 
 enum ax_status ax_join_check_fit(struct ax_join_job *b, struct ax_error *err)
 {
-    enum ax_status s = ax_join_fits(&b->join, &b->device, err);
+    char *advice = ax_join_fit_advice(b);
     const struct ax_join_fit *f = &b->join.fit;
-    if (s || f->fits || b->set->fit[0] != 'r') return s;
+    if (f->fits || b->set->fit[0] != 'r') return AX_OK;
     return ax_fail(
         err, AX_LIMIT,
-        "--fit require: %lld bytes of weights and %lld of activations are %lld more than the %lld on the chip of '%s'; %s%d "
-        "segments would fit (axsegment). Nothing was written",
-        (long long)f->weights, (long long)f->activations, (long long)f->over, (long long)f->limit, b->device.name,
-        f->segments ? "" : "not even ", f->segments ? f->segments : b->join.program->n_steps);
+        "--fit require: %lld bytes of weights and %lld of activations are %lld more than the %lld on the chip of '%s'; "
+        "%s. Nothing was written",
+        (long long)f->weights, (long long)f->activations, (long long)f->over, (long long)f->limit, b->device.name, advice);
 }
 
 static enum ax_status write_all(struct ax_join_job *b, struct ax_error *err)
@@ -102,8 +96,9 @@ enum ax_status ax_join_make_compiled(struct ax_join_job *b, struct ax_error *err
     struct ax_join *j = &b->join;
     sum_parts(b);
     enum ax_status s = ax_join_graph(j, err);
-    if (!s && !b->set->no_share) s = ax_join_share(j->graph, &j->shared, err);
+    if (!s && !b->set->no_share) s = ax_join_share(j->graph, NULL, &j->shared, err);
     if (!s) s = ax_lower(j->graph, NULL, &j->program, NULL, err);
+    if (!s) ax_join_fits(j, j->graph, j->program, &b->device);
     if (!s) s = ax_join_check_fit(b, err);
     if (s || b->set->dry_run) return s;
     s = ax_join_prove(b, j->graph, j->program, 0, err);

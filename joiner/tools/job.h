@@ -24,18 +24,20 @@ struct ax_join_job {
     const char **outputs;
     int n_outputs;
     const char *action;
-    const char *precision; /* of the script, for axcompile: options as text; NULL */
+    struct ax_precision precision; /* for axcompile: the script's, after those of the models */
     struct ax_join_norm *norms;
     bool *has_norm;
     int64_t part_weights, part_activations; /* of the originals, summed */
     int part_steps;
     int64_t part_macs;
-    double seconds;
+    const char *fit_unknown; /* why it is not known whether an ONNX model will fit; NULL */
 };
 
 /* print.c */
 void ax_join_print(struct ax_join_job *b, FILE *f);
 char *ax_join_json(struct ax_join_job *b); /* from malloc */
+/* What would fit, where the whole does not: segments, another order. In the job's arena. */
+char *ax_join_fit_advice(struct ax_join_job *b);
 
 /* compiled.c, onnx.c: from the plan to the files. */
 enum ax_status ax_join_make_compiled(struct ax_join_job *b, struct ax_error *err);

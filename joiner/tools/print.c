@@ -43,8 +43,8 @@ static void print_norms(const struct ax_join *j, FILE *f)
     for (int m = 0; m < j->n_models; m++) {
         const struct ax_join_norm *n = &j->models[m].norm;
         if (!n->moved) continue;
-        fprintf(f, "%-10s %s: (pixel * %.9g - mean) / std within the branch; mean", "Moved", j->models[m].scope,
-                (double)n->scale);
+        fprintf(f, "%-10s %s: %s(pixel * %.9g - mean) / std within the branch; mean", "Moved", j->models[m].scope,
+                n->reversed ? "RGB to BGR, " : "", (double)n->scale);
         for (int c = 0; c < n->channels; c++) fprintf(f, " %g", (double)n->mean[c]);
         fprintf(f, ", std");
         for (int c = 0; c < n->channels; c++) fprintf(f, " %g", (double)n->std[c]);
@@ -72,22 +72,41 @@ static void print_shared(const struct ax_join_job *b, FILE *f)
             ax_bytes_text(b->part_weights, y));
 }
 
-static void print_fit(const struct ax_join_job *b, FILE *f)
+static char *order_text(struct ax_join_job *b)
+{
+    char *text = ax_arena_str(&b->join.mem, "");
+    for (int i = 0; i < b->join.n_models; i++)
+        text = ax_arena_printf(&b->join.mem, "%s%s%s", text, i ? ", " : "", b->join.models[b->join.fit.best_order[i]].scope);
+    return text;
+}
+
+char *ax_join_fit_advice(struct ax_join_job *b)
+{
+    char x[AX_BYTES_TEXT], y[AX_BYTES_TEXT];
+    const struct ax_join_fit *f = &b->join.fit;
+    struct ax_arena *mem = &b->join.mem;
+    if (f->fits) return ax_arena_str(mem, "fits");
+    char *text = f->segments > 1
+                     ? ax_arena_printf(mem, "%d segments would fit (axsegment)", f->segments)
+                     : ax_arena_str(mem, "no number of segments would fit: a single step, or its activations, is too large");
+    if (!f->best_order || f->best_activations >= f->activations)
+        return ax_arena_printf(mem, "%s; no other order of the models needs less", text);
+    int64_t over = f->weights + f->best_activations - f->limit;
+    return ax_arena_printf(mem, "%s; in the order %s activations take %s: %s%s", text, order_text(b),
+                           ax_bytes_text(f->best_activations, x), over > 0 ? ax_bytes_text(over, y) : "that fits",
+                           over > 0 ? " too much" : "");
+}
+
+static void print_fit(struct ax_join_job *b, FILE *f)
 {
     char w[AX_BYTES_TEXT], a[AX_BYTES_TEXT], l[AX_BYTES_TEXT], o[AX_BYTES_TEXT];
     const struct ax_join_fit *fit = &b->join.fit;
-    if (!fit->limit) return; /* ONNX: known once it is compiled */
-    fprintf(f, "%-10s weights %s, activations %s, on chip of '%s' %s: ", "Memory", ax_bytes_text(fit->weights, w),
-            ax_bytes_text(fit->activations, a), b->device.name, ax_bytes_text(fit->limit, l));
-    if (fit->fits) {
-        fprintf(f, "fits\n");
-        return;
-    }
-    fprintf(f, "%s too much", ax_bytes_text(fit->over, o));
-    if (fit->segments) fprintf(f, "; %d segments would fit (axsegment)", fit->segments);
-    if (fit->other_order < fit->activations)
-        fprintf(f, "; in the opposite order activations take %s", ax_bytes_text(fit->other_order, o));
-    fputc('\n', f);
+    if (b->fit_unknown) fprintf(f, "%-10s unknown: %s\n", "Memory", b->fit_unknown);
+    if (!fit->limit) return;
+    fprintf(f, "%-10s %sweights %s, activations %s, on chip of '%s' %s: ", "Memory", fit->estimated ? "once compiled: " : "",
+            ax_bytes_text(fit->weights, w), ax_bytes_text(fit->activations, a), b->device.name, ax_bytes_text(fit->limit, l));
+    if (!fit->fits) fprintf(f, "%s too much; ", ax_bytes_text(fit->over, o));
+    fprintf(f, "%s\n", ax_join_fit_advice(b));
 }
 
 void ax_join_print(struct ax_join_job *b, FILE *f)
@@ -100,6 +119,9 @@ void ax_join_print(struct ax_join_job *b, FILE *f)
     print_edges(j, f);
     for (int i = 0; i < j->n_outputs; i++) fprintf(f, "%-10s %s\n", i ? "" : "Outputs", j->outputs[i].name);
     print_norms(j, f);
+    for (int i = 0; i < b->precision.n; i++)
+        fprintf(f, "%-10s %s %s: %s\n", i ? "" : "Precision", b->precision.rules[i].outputs ? "outputs" : "layers",
+                b->precision.rules[i].pattern, b->precision.rules[i].to_float ? "float32" : "a8_w8");
     print_shared(b, f);
     print_fit(b, f);
     if (b->set->dry_run) return;
@@ -109,7 +131,6 @@ void ax_join_print(struct ax_join_job *b, FILE *f)
         fprintf(f, "%-10s %d inputs: every output equal to the bit\n", "Verified", b->proof.samples);
     else
         fprintf(f, "%-10s %d inputs: every output within %.2g of its range\n", "Verified", b->proof.samples, b->proof.worst);
-    if (b->precision) fprintf(f, "%-10s axcompile %s --calib PICTURES%s\n", "Next", b->model_path, b->precision);
 }
 
 static void json_ports(struct ax_json_writer *w, const struct ax_join *j)
@@ -154,6 +175,15 @@ char *ax_join_json(struct ax_join_job *b)
     }
     ax_jw_end(w);
     json_ports(w, j);
+    ax_jw_array(w, "precision");
+    for (int i = 0; i < b->precision.n; i++) {
+        ax_jw_object(w, NULL);
+        ax_jw_line(w);
+        ax_jw_text(w, b->precision.rules[i].outputs ? "outputs" : "layers", b->precision.rules[i].pattern);
+        ax_jw_text(w, "mode", b->precision.rules[i].to_float ? "float32" : "a8_w8");
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
     ax_jw_object(w, "shared");
     ax_jw_int(w, "operations", j->shared.nodes);
     ax_jw_int(w, "constants", j->shared.constants);
@@ -164,6 +194,10 @@ char *ax_join_json(struct ax_join_job *b)
     ax_jw_int(w, "activations_bytes", j->fit.activations);
     ax_jw_int(w, "on_chip_bytes", j->fit.limit);
     ax_jw_bool(w, "fits", j->fit.fits);
+    ax_jw_int(w, "over_bytes", j->fit.over > 0 ? j->fit.over : 0);
+    ax_jw_int(w, "segments_that_fit", j->fit.fits ? 1 : j->fit.segments);
+    ax_jw_int(w, "best_order_activations_bytes", j->fit.best_activations);
+    if (j->fit.best_order) ax_jw_text(w, "best_order", order_text(b));
     ax_jw_end(w);
     ax_jw_object(w, "proof");
     ax_jw_int(w, "samples", b->proof.samples);

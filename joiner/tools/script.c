@@ -14,10 +14,11 @@ static const char *text_in(struct ax_join_job *b, struct ax_json j)
 
 static void read_norm(struct ax_join_job *b, int m, struct ax_json j)
 {
-    static const char *const keys[] = {"mean", "std", "scale", NULL};
+    static const char *const keys[] = {"mean", "std", "scale", "color", NULL}, *const colors[] = {"rgb", "bgr", NULL};
     double mean[AX_JOIN_MAX_CHANNELS], std[AX_JOIN_MAX_CHANNELS];
     if (!ax_json_there(j)) return;
     ax_json_only(j, keys);
+    b->norms[m].reversed = ax_json_word(ax_json_get(j, "color"), colors, 0) == 1;
     int n = ax_json_numbers(ax_json_get(j, "mean"), -1e6, 1e6, mean, AX_JOIN_MAX_CHANNELS);
     int k = ax_json_numbers(ax_json_get(j, "std"), 1e-9, 1e6, std, AX_JOIN_MAX_CHANNELS);
     struct ax_join_norm *norm = &b->norms[m];
@@ -67,30 +68,6 @@ static void read_outputs(struct ax_join_job *b, struct ax_json list)
     for (int i = 0; i < n && !ax_json_status(list.doc); i++) b->outputs[b->n_outputs++] = text_in(b, ax_json_at(list, i));
 }
 
-/* [{"layers": "output", "mode": "a8_w8"}, {"layers": ["a/conv1"], "mode": "float32"}] -> options of axcompile. */
-static void read_precision(struct ax_join_job *b, struct ax_json list)
-{
-    static const char *const keys[] = {"layers", "mode", NULL}, *const modes[] = {"a8_w8", "float32", NULL};
-    const char *nodes = "", *options = "";
-    int n = ax_json_count(list);
-    for (int i = 0; i < n && !ax_json_status(list.doc); i++) {
-        struct ax_json j = ax_json_at(list, i), layers = ax_json_need(j, "layers");
-        ax_json_only(j, keys);
-        bool to_float = ax_json_word(ax_json_need(j, "mode"), modes, 0) == 1;
-        if (ax_json_is_text(layers)) {
-            if (strcmp(ax_json_text(layers, ""), "output")) ax_json_fail(layers, "expected \"output\" or a list of layers");
-            options = to_float ? " --output_type float32" : " --output_type int8";
-            continue;
-        }
-        for (int k = 0; k < ax_json_count(layers) && !ax_json_status(list.doc); k++)
-            if (to_float)
-                nodes =
-                    ax_arena_printf(&b->join.mem, "%s%s%s", nodes, *nodes ? "," : "", ax_json_text(ax_json_at(layers, k), ""));
-    }
-    if (*nodes) options = ax_arena_printf(&b->join.mem, "%s --float_nodes %s", options, nodes);
-    if (*options) b->precision = options;
-}
-
 enum ax_status ax_join_read_script(struct ax_join_job *b, const char *path, struct ax_error *err)
 {
     static const char *const keys[] = {"models", "action", "map", "outputs", "precision", NULL};
@@ -111,7 +88,7 @@ enum ax_status ax_join_read_script(struct ax_join_job *b, const char *path, stru
             b->action = actions[ax_json_word(ax_json_get(root, "action"), actions, 0)];
         read_map(b, ax_json_get(root, "map"));
         read_outputs(b, ax_json_get(root, "outputs"));
-        read_precision(b, ax_json_get(root, "precision"));
+        ax_precision_read(ax_json_get(root, "precision"), mem, &b->precision);
         s = ax_json_status(&doc);
     }
     ax_json_close(&doc);
@@ -122,7 +99,7 @@ enum ax_status ax_join_read_script(struct ax_join_job *b, const char *path, stru
 enum ax_status ax_join_apply_script(struct ax_join_job *b, struct ax_error *err)
 {
     struct ax_join *j = &b->join;
-    if (b->precision && j->compiled)
+    if (b->precision.n && j->compiled)
         return ax_fail(err, AX_INVALID_ARGUMENT,
                        "%s: precision is chosen when a model is compiled; join the .onnx files, or compile again",
                        b->set->script);

@@ -27,13 +27,42 @@ static struct s8_run bytes_run(const struct ax_operand *o, uint8_t *data, int64_
 
 /* -- table -- */
 
+/* `channels` is a constant where this is called for few of them: one load and one store an element. */
+static inline __attribute__((always_inline)) void table_run(const uint8_t *a, int64_t a_step, uint8_t *d, int64_t d_step,
+                                                            const uint8_t *table, int64_t step, int channels, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++, a += a_step, d += d_step)
+        for (int c = 0; c < channels; c++) d[c] = table[c * step + (a[c] ^ 0x80)];
+}
+
+/* Three channels of pixels of four bytes, a pixel at a time: a load and a store for all of them. What lies behind the channels
+ * may be read and written. */
+static void table_of_three(const uint8_t *a, uint8_t *d, const uint8_t *table, int64_t step, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        uint32_t v, r;
+        memcpy(&v, a + 4 * i, 4);
+        v ^= 0x808080;
+        r = table[v & 255] | (uint32_t)table[step + (v >> 8 & 255)] << 8 | (uint32_t)table[2 * step + (v >> 16 & 255)] << 16;
+        memcpy(d + 4 * i, &r, 4);
+    }
+}
+
 static void table_pixels(const struct s8_run *x, const struct s8_run *y, const uint8_t *table, int64_t step, int channels,
                          int64_t n, int64_t row, int64_t w)
 {
-    for (int64_t i = 0; i < w; i++) {
-        const int8_t *a = (const int8_t *)s8_at(x, n, row, i);
-        uint8_t *d = s8_at(y, n, row, i);
-        for (int c = 0; c < channels; c++) d[c] = table[c * step + a[c] + 128];
+    const uint8_t *a = s8_at(x, n, row, 0);
+    uint8_t *d = s8_at(y, n, row, 0);
+    switch (channels) {
+    case 1: table_run(a, x->pixel, d, y->pixel, table, step, 1, w); break;
+    case 3:
+        if (x->pixel == 4 && y->pixel == 4 && x->room >= 4 && y->room >= 4)
+            table_of_three(a, d, table, step, w);
+        else
+            table_run(a, x->pixel, d, y->pixel, table, step, 3, w);
+        break;
+    case 4: table_run(a, x->pixel, d, y->pixel, table, step, 4, w); break;
+    default: table_run(a, x->pixel, d, y->pixel, table, step, channels, w);
     }
 }
 
@@ -83,6 +112,7 @@ struct move_run {
 struct move_state {
     int32_t *ymap, *xmap, *first;
     struct move_run *runs;
+    int whole; /* one phase; no column and no channel is filled */
 };
 
 static void move_plane_of(const struct ax_operand *o, int32_t c, int32_t *plane, int32_t *channel)
@@ -136,7 +166,33 @@ static void *move_prepare(const struct ax_program *p, const struct ax_step *s)
     st->first[0] = 0;
     for (int64_t i = 0; i < phases; i++)
         st->first[i + 1] = st->first[i] + move_phase(x, y, map[2] + i * y->c, st->runs + st->first[i]);
+    st->whole = phases == 1;
+    for (int64_t i = 0; i < y->w; i++) st->whole &= st->xmap[i] >= 0;
+    for (int32_t i = 0; phases == 1 && i < st->first[1]; i++) st->whole &= st->runs[i].plane >= 0;
     return st;
+}
+
+/* One run of a row of which every pixel exists; `len` is a constant where it is small. */
+static inline __attribute__((always_inline)) void move_pixels(uint8_t *to, int64_t to_step, const uint8_t *from,
+                                                              int64_t from_step, const int32_t *xmap, int64_t w, size_t len)
+{
+    for (int64_t x = 0; x < w; x++, to += to_step) memcpy(to, from + xmap[x] * from_step, len);
+}
+
+/* Without phases and without fill: channels change places, pixels perhaps too. */
+static void move_whole_row(const struct ax_task *t, const struct move_state *st, int64_t n, int64_t y)
+{
+    for (int32_t i = st->first[0]; i < st->first[1]; i++) {
+        const struct move_run *r = &st->runs[i];
+        struct s8_run to = s8_channel_run(t->out[0], t->out_data[0], r->c);
+        struct s8_run from = s8_plane_run(t->in[0], t->in_data[0], r->plane, r->channel);
+        uint8_t *d = s8_at(&to, n, y, 0);
+        const uint8_t *a = s8_at(&from, n, st->ymap[y], 0);
+        if (r->len == 1)
+            move_pixels(d, to.pixel, a, from.pixel, st->xmap, t->out[0]->w, 1);
+        else
+            move_pixels(d, to.pixel, a, from.pixel, st->xmap, t->out[0]->w, (size_t)r->len);
+    }
 }
 
 static void move_row(const struct ax_task *t, int64_t n, int64_t y)
@@ -144,6 +200,10 @@ static void move_row(const struct ax_task *t, int64_t n, int64_t y)
     const struct ax_move_params *m = t->params;
     const struct move_state *st = t->state;
     const uint8_t *fill = t->in_data[4];
+    if (st->whole && st->ymap[y] >= 0) {
+        move_whole_row(t, st, n, y);
+        return;
+    }
     for (int64_t x = 0; x < t->out[0]->w; x++) {
         int64_t phase = (y % m->block_h) * m->block_w + x % m->block_w;
         int inside = st->ymap[y] >= 0 && st->xmap[x] >= 0;

@@ -91,7 +91,9 @@ cat >script.json <<'J'
 J
 run axjoin --script script.json -o scripted.onnx
 expect_rc 0
-expect_out "*Moved      first*Moved      second*Verified   8 inputs*--output_type int8*"
+expect_out "*Moved      first*Moved      second*outputs \*: a8_w8*Verified   8 inputs*"
+run axcompile scripted.onnx --calib "$models/calib"
+expect_out "*first/y 1x4x8x8 int8*second/y 1x4x8x8 int8*"
 echo '{"models": [{"path": "a.onnx", "scpoe": "x"}]}' >wrong.json
 must_fail 1 "*scpoe*" axjoin --script wrong.json a.onnx -o wrong.onnx
 nothing wrong.onnx
