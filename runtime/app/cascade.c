@@ -79,7 +79,7 @@ static void free_slot(const struct ax_cascade_model_run *m, struct slot *s)
 static void settle(struct ax_cascade_model_run *m, struct slot *s)
 {
     struct ax_error ignored;
-    if (s->under_way) ax_engine_wait(m->engine, s->instance, s->ticket, -1, &ignored);
+    if (s->under_way) m->device.wait(m->device.self, s->instance, s->ticket, -1, &ignored);
     s->under_way = false;
 }
 
@@ -161,7 +161,7 @@ static enum ax_status submit_slot(struct ax_cascade_model_run *m, const struct a
     if (st) return st;
     s->instance = m->next_instance;
     m->next_instance = (m->next_instance + 1) % ax_engine_instances(m->engine);
-    st = ax_engine_submit(m->engine, s->instance, &s->in, s->out, NULL, NULL, &s->ticket, err);
+    st = m->device.submit(m->device.self, s->instance, &s->in, s->out, NULL, NULL, &s->ticket, err);
     s->under_way = !st;
     atomic_fetch_add(&m->regions, !st);
     return st;
@@ -194,7 +194,7 @@ static enum ax_status submit_whole(struct ax_cascade_model_run *m, struct ax_fra
 {
     double w = f->image.width, h = f->image.height;
     struct ax_region all = {.x = w / 2, .y = h / 2, .width = w, .height = h, .cos = 1};
-    forget(m->run, f->more);
+    if (m->index == 0) forget(m->run, f->more);
     return submit_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
 }
 
@@ -212,6 +212,15 @@ static enum ax_status submit(void *user, int worker, struct ax_frame *const *fra
 
 /* -- taking results -- */
 
+/* Each video is a scene of its own, and so is each picture. */
+static enum ax_status follow(struct ax_cascade_model_run *m, const struct ax_frame *f, struct ax_result *r,
+                             struct ax_error *err)
+{
+    if (f->input != m->followed || f->index < 0) ax_tracker_reset(m->tracker);
+    m->followed = f->input;
+    return ax_tracker_update(m->tracker, r, err);
+}
+
 static enum ax_status read_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s, struct ax_error *err)
 {
     struct ax_post_input in = {.tensors = s->tensors,
@@ -223,7 +232,7 @@ static enum ax_status read_slot(struct ax_cascade_model_run *m, const struct ax_
                                .input_height = m->input_height};
     enum ax_status st = ax_post_run(m->post, &in, &s->result, err);
     if (!st && s->parent) ax_region_to_picture(&s->region, &s->result, f->image.width, f->image.height);
-    if (!st && m->tracker) st = ax_tracker_update(m->tracker, &s->result, err);
+    if (!st && m->tracker) st = follow(m, f, &s->result, err);
     ax_region_free(&s->region);
     return st;
 }
@@ -240,7 +249,7 @@ static void explain(const struct ax_cascade_model_run *m, const struct ax_frame 
 static enum ax_status wait_slot(struct ax_cascade_model_run *m, struct slot *s, struct ax_error *err)
 {
     int64_t limit = m->run->opt.timeout_ms > 0 ? m->run->opt.timeout_ms : -1;
-    enum ax_status st = ax_engine_wait(m->engine, s->instance, s->ticket, limit, err);
+    enum ax_status st = m->device.wait(m->device.self, s->instance, s->ticket, limit, err);
     if (st != AX_TIMEOUT) s->under_way = false;
     return st;
 }
@@ -264,16 +273,20 @@ static void suppress(const struct ax_cascade_model_run *m, struct looks *l)
     ax_arena_free(&mem);
 }
 
-/* The first stage's result moves into the answer; its objects stay where they are. */
-static void answer(const struct ax_cascade_model_run *m, struct ax_frame *f, struct slot *s)
+/* Results of whole pictures are the answers, one for each model that looks at them; their objects stay where they are. */
+static void answer(const struct ax_cascade_model_run *m, struct ax_frame *f, const struct slot *s)
 {
-    f->answers = AX_NEW(&f->mem, struct ax_answer, 1);
-    f->answers[0] =
-        (struct ax_answer){.pipe = ax_engine_is_float(m->engine) ? "float" : "int8", .described = ax_post_steps(m->post) > 0};
-    f->n_answers = 1;
+    int roots = m->run->roots;
+    if (!f->answers) f->answers = AX_NEW(&f->mem, struct ax_answer, roots);
+    struct ax_answer *a = &f->answers[f->n_answers++];
+    *a = (struct ax_answer){.branch = roots > 1 ? m->is->name : NULL,
+                            .pipe = ax_engine_is_float(m->engine) ? "float" : "int8",
+                            .described = ax_post_steps(m->post) > 0,
+                            .tensors = s->tensors,
+                            .n_tensors = ax_engine_outputs(m->engine),
+                            .result = s->result};
+    a->result.mem = (struct ax_arena){0}; /* freed with the slot, which later stages read */
     f->fit = s->fit;
-    f->answers[0].result = s->result;
-    f->answers[0].result.mem = (struct ax_arena){0}; /* freed with the slot, which later stages read */
 }
 
 static enum ax_status wait_all(void *user, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
@@ -298,14 +311,20 @@ static enum ax_status wait_all(void *user, int worker, struct ax_frame *const *f
     return AX_OK;
 }
 
+/* Models of the whole picture are all asked before the first one's answer is waited for. */
 int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out)
 {
+    int n = 0;
     for (int i = 0; i < r->n; i++) {
         struct ax_cascade_model_run *m = &r->models[i];
-        out[2 * i] = (struct ax_flow_stage){.name = m->submit_name, .run = submit, .user = m};
-        out[2 * i + 1] = (struct ax_flow_stage){.name = m->wait_name, .run = wait_all, .user = m};
+        if (m->is->of < 0) out[n++] = (struct ax_flow_stage){.name = m->submit_name, .run = submit, .user = m};
     }
-    return 2 * r->n;
+    for (int i = 0; i < r->n; i++) {
+        struct ax_cascade_model_run *m = &r->models[i];
+        if (m->is->of >= 0) out[n++] = (struct ax_flow_stage){.name = m->submit_name, .run = submit, .user = m};
+        out[n++] = (struct ax_flow_stage){.name = m->wait_name, .run = wait_all, .user = m};
+    }
+    return n;
 }
 
 int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage)
@@ -315,6 +334,11 @@ int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage)
 
 int ax_cascade_cores(const struct ax_cascade_run *r, int stage, bool *shared)
 {
-    *shared = r->shared;
+    *shared = r->schedule != NULL;
     return r->models[stage].cores;
+}
+
+struct ax_schedule_counts ax_cascade_counts(const struct ax_cascade_run *r, int stage)
+{
+    return r->schedule ? ax_schedule_counts(r->schedule, stage) : (struct ax_schedule_counts){0};
 }

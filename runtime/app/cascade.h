@@ -1,4 +1,5 @@
-/* A cascade in a flow: each stage's model on the whole picture or on regions that an earlier stage found.
+/* A cascade in a flow, or several models that look at the same pictures: each stage's model on the whole picture or on regions
+ * that an earlier stage found.
  *
  *     source ─▶ stage 0 submit ─▶ stage 0 wait ─▶ stage 1 submit ─▶ stage 1 wait ─▶ ... ─▶ report
  *
@@ -9,6 +10,7 @@
 #define AX_APP_CASCADE_H
 
 #include "app/flow.h"
+#include "app/schedule.h"
 #include "files/cascade.h"
 #include "tools/shared/engine.h"
 
@@ -17,11 +19,16 @@ struct ax_cascade_model {
     const char *axmodel, *descriptor;
 };
 
+/* A descriptor of stages that all look at the whole picture, named so. Release with ax_cascade_free. */
+void ax_cascade_of_models(const char *const *names, int n, struct ax_cascade *out);
+
 struct ax_cascade_options {
-    int depth;          /* frames under way; that of the flow */
-    int64_t timeout_ms; /* that a result is waited for; 0: for ever */
-    int top_k;          /* of classifications; 0: as the descriptors say */
-    bool quiet;         /* does not say how cores were split */
+    int depth;                            /* frames under way; that of the flow */
+    int64_t timeout_ms;                   /* that a result is waited for; 0: for ever */
+    int top_k;                            /* of classifications; 0: as the descriptors say */
+    bool quiet;                           /* does not say how cores were split */
+    bool share;                           /* all stages take turns, also where there are cores for each */
+    const struct ax_schedule_rule *rules; /* of stages that take turns, one each; NULL: defaults */
 };
 
 struct ax_cascade_run;
@@ -39,6 +46,8 @@ int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out);
 /* Regions that a stage has looked at, and cores that it has (shared: all have the same ones). */
 int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage);
 int ax_cascade_cores(const struct ax_cascade_run *r, int stage, bool *shared);
+/* Of a stage that takes turns. */
+struct ax_schedule_counts ax_cascade_counts(const struct ax_cascade_run *r, int stage);
 
 /* Splits `cores` so that the largest work / cores is the least; fixed[i] > 0 stands as it is. False: there are too few. */
 bool ax_cascade_split(const double *work, const int *fixed, int n, int cores, int *out);

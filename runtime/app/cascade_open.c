@@ -37,8 +37,8 @@ static enum ax_status read_pipeline(struct ax_cascade_model_run *m, const struct
     set_fit(&m->pipeline, m->is->rule.fit);
     s = ax_post_open(&m->pipeline, &opt, &m->post, err);
     if (s || !ax_post_tracker(m->post)) return s;
-    if (m->index)
-        return ax_fail(err, AX_UNSUPPORTED, "stage '%s': %s has a tracker; in a cascade only the first stage's model may",
+    if (m->is->of >= 0)
+        return ax_fail(err, AX_UNSUPPORTED, "stage '%s': %s has a tracker; only a stage that looks at the whole picture may",
                        m->is->name, at->descriptor);
     return ax_tracker_new(ax_post_tracker(m->post), &m->tracker, err);
 }
@@ -86,7 +86,7 @@ static enum ax_status measure(struct ax_cascade_run *r, const struct ax_cascade_
         enum ax_status s = run_best_of(e, 3, &work[i], err);
         ax_engine_close(e);
         if (s) return s;
-        if (i) work[i] *= r->is->stages[i].rule.expected;
+        if (r->is->stages[i].of >= 0) work[i] *= r->is->stages[i].rule.expected;
     }
     return AX_OK;
 }
@@ -105,17 +105,18 @@ static enum ax_status split_cores(struct ax_cascade_run *r, const struct ax_casc
     double work[AX_MAX_STAGES] = {0};
     int fixed[AX_MAX_STAGES], cores[AX_MAX_STAGES], all = ax_cores_count(r->cores), asked = 0, autos = 0;
     for (int i = 0; i < r->n; i++) fixed[i] = r->is->stages[i].cores, asked += fixed[i], autos += fixed[i] == 0;
-    r->shared = autos == r->n && all < r->n;
-    if (!r->shared && asked + autos > all)
+    bool shared = r->opt.share || (autos == r->n && all < r->n);
+    if (shared && ax_schedule_new(&r->schedule, err)) return err->status;
+    if (!shared && asked + autos > all)
         return ax_fail(
             err, AX_BUSY,
             "%s: its stages ask for %d cores and %d stages need at least one each, but there are %d. Lower \"cores\", "
             "or leave it out everywhere: then the stages take turns",
             r->is->name, asked, autos, all);
-    bool choice = autos > 1 && asked + autos < all;
+    bool choice = !shared && autos > 1 && asked + autos < all;
     if (choice && measure(r, models, work, err)) return err->status;
-    if (!r->shared) ax_cascade_split(work, fixed, r->n, all, cores);
-    for (int i = 0; i < r->n; i++) r->models[i].cores = r->shared ? all : cores[i];
+    if (!shared) ax_cascade_split(work, fixed, r->n, all, cores);
+    for (int i = 0; i < r->n; i++) r->models[i].cores = shared ? all : cores[i];
     if (choice && !r->opt.quiet) say_split(r, work, cores);
     return AX_OK;
 }
@@ -138,15 +139,32 @@ static enum ax_status check_input(struct ax_cascade_model_run *m, struct ax_erro
     return AX_OK;
 }
 
-/* The first stage's frames share its cores; regions are many and small: each core takes some. */
+static enum ax_status engine_submit(void *self, int instance, const struct ax_engine_buffer *in,
+                                    const struct ax_engine_buffer *out, ax_engine_done *done, void *user, uint64_t *ticket,
+                                    struct ax_error *err)
+{
+    return ax_engine_submit(self, instance, in, out, done, user, ticket, err);
+}
+
+static enum ax_status engine_wait(void *self, int instance, uint64_t ticket, int64_t timeout_ms, struct ax_error *err)
+{
+    return ax_engine_wait(self, instance, ticket, timeout_ms, err);
+}
+
+/* A whole picture has all of its stage's cores; regions are many and small: each core takes some. */
 static enum ax_status open_engine(struct ax_cascade_model_run *m, const struct ax_cascade_model *at, struct ax_error *err)
 {
-    struct ax_engine_options opt = {.cores = m->cores,
-                                    .instances = m->index && !m->run->shared ? m->cores : 1,
-                                    .queue = m->slots * (m->run->opt.depth + 1),
-                                    .share = m->run->shared};
+    bool shared = m->run->schedule != NULL;
+    int queue = m->slots * (m->run->opt.depth + 1);
+    struct ax_engine_options opt = {
+        .cores = m->cores, .instances = m->is->of >= 0 && !shared ? m->cores : 1, .queue = queue, .share = shared};
     enum ax_status s = ax_engine_open_with(m->run->cores, at->axmodel, &opt, &m->engine, err);
-    return s ? s : check_input(m, err);
+    if (!s) s = check_input(m, err);
+    if (s) return s;
+    struct ax_schedule_rule rule = m->run->opt.rules ? m->run->opt.rules[m->index] : ax_schedule_rule_default();
+    struct ax_schedule_ways ways = ax_schedule_engine(m->engine);
+    m->device = (struct ax_runner_device){.self = m->engine, .submit = engine_submit, .wait = engine_wait};
+    return shared ? ax_schedule_add(m->run->schedule, &ways, &rule, queue, &m->device, err) : AX_OK;
 }
 
 static enum ax_status open_all(struct ax_cascade_run *r, const struct ax_cascade_model *models, struct ax_error *err)
@@ -157,7 +175,9 @@ static enum ax_status open_all(struct ax_cascade_run *r, const struct ax_cascade
         m->run = r;
         m->is = &r->is->stages[i];
         m->index = i;
-        m->slots = i ? m->is->rule.max : 1;
+        m->slots = m->is->of >= 0 ? m->is->rule.max : 1;
+        m->followed = -1;
+        r->roots += m->is->of < 0;
         m->submit_name = ax_arena_printf(&r->mem, "%s_submit", m->is->name);
         m->wait_name = ax_arena_printf(&r->mem, "%s_wait", m->is->name);
         s = read_pipeline(m, &models[i], err);
@@ -165,6 +185,20 @@ static enum ax_status open_all(struct ax_cascade_run *r, const struct ax_cascade
     if (!s) s = split_cores(r, models, err);
     for (int i = 0; i < r->n && !s; i++) s = open_engine(&r->models[i], &models[i], err);
     return s;
+}
+
+void ax_cascade_of_models(const char *const *names, int n, struct ax_cascade *out)
+{
+    *out = (struct ax_cascade){.name = "models", .dir = "", .n_stages = n};
+    ax_arena_init(&out->mem);
+    out->stages = AX_NEW(&out->mem, struct ax_cascade_stage, n);
+    for (int i = 0; i < n; i++) {
+        const char *name = ax_arena_str(&out->mem, names[i]);
+        int same = 1;
+        for (int k = 0; k < i; k++) same += !strcmp(names[k], names[i]);
+        if (same > 1) name = ax_arena_printf(&out->mem, "%s_%d", names[i], same);
+        out->stages[i] = (struct ax_cascade_stage){.name = name, .model = names[i], .of = -1};
+    }
 }
 
 enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_cascade_model *models, struct ax_cores *cores,
@@ -189,6 +223,7 @@ enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_casca
 void ax_cascade_close(struct ax_cascade_run *r)
 {
     if (!r) return;
+    ax_schedule_free(r->schedule);
     for (int i = 0; i < r->n; i++) {
         ax_engine_close(r->models[i].engine);
         ax_tracker_free(r->models[i].tracker);

@@ -3,6 +3,7 @@
 #define AX_APP_CASCADE_OPEN_H
 
 #include "app/cascade.h"
+#include "app/schedule.h"
 #include "files/modeljson.h"
 #include "media/preprocess.h"
 #include "media/tracker.h"
@@ -17,7 +18,9 @@ struct ax_cascade_model_run {
     struct ax_post *post;
     struct ax_tracker *tracker; /* of the first stage; NULL: none */
     struct ax_engine *engine;
-    struct ax_pixels_out input; /* what preprocessing writes; without memory */
+    struct ax_runner_device device; /* the engine, or its place in the schedule */
+    int followed;                   /* the input whose objects are followed */
+    struct ax_pixels_out input;     /* what preprocessing writes; without memory */
     int input_width, input_height;
     int slots; /* regions of a frame at most */
     int next_instance;
@@ -31,8 +34,8 @@ struct ax_cascade_run {
     struct ax_cascade_options opt;
     struct ax_arena mem;
     struct ax_cascade_model_run *models;
-    int n;
-    bool shared;
+    int n, roots;                 /* models; those that look at the whole picture */
+    struct ax_schedule *schedule; /* NULL: each has cores of its own */
 };
 
 #endif
