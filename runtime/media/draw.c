@@ -158,6 +158,22 @@ static void draw_points(const struct canvas *c, const struct ax_object *o, struc
         }
 }
 
+static void draw_object(const struct canvas *c, const struct ax_object *o);
+
+/* What a cascade's later stages found: objects as all others, the best class below the object's own label. */
+static void draw_nested(const struct canvas *c, const struct ax_object *o, int below)
+{
+    char text[96];
+    for (int i = 0; i < o->n_nested; i++) {
+        const struct ax_result *r = o->nested[i].result;
+        for (int k = r->n_objects - 1; k >= 0; k--) draw_object(c, &r->objects[k]);
+        if (!r->n_classes) continue;
+        name_of(&r->classes[0], text, sizeof text);
+        write_text(c, (int)lrintf(o->left), below, text, color_of(r->classes[0].index));
+        below += height_of_text(c);
+    }
+}
+
 static void draw_object(const struct canvas *c, const struct ax_object *o)
 {
     char text[96];
@@ -170,6 +186,7 @@ static void draw_object(const struct canvas *c, const struct ax_object *o)
     if (o->track) snprintf(text + strlen(text), sizeof text - strlen(text), " #%d", o->track);
     int above = top - height_of_text(c);
     write_text(c, left, above >= 0 ? above : top, text, k);
+    draw_nested(c, o, above >= 0 ? top : top + height_of_text(c));
 }
 
 static void draw_classes(const struct canvas *c, const struct ax_result *r)

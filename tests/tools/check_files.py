@@ -23,11 +23,13 @@ def schemas(bin_dir, source, out):
         return 77
     checked = [("manifest", out / "manifest.json"), ("model", out / "model.json")]
     checked += [("model", p) for p in sorted((source / "models").glob("*/*.json")) if "preprocessing" in p.read_text()]
+    checked += [("cascade", p) for p in sorted((source / "models" / "cascades").glob("*.json"))]
     for name, path in checked:
         schema = json.loads((source / "docs" / "schema" / f"{name}.schema.json").read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
         jsonschema.validate(json.loads(path.read_text()), schema, cls=jsonschema.Draft202012Validator)
         print("valid:", path)
+    schema = json.loads((source / "docs" / "schema" / "model.schema.json").read_text())
     wrong = json.loads((out / "model.json").read_text())
     wrong["preprocessing"].append({"type": "resise"})
     try:
