@@ -138,6 +138,13 @@ const struct ax_pipe_step *ax_post_tracker(const struct ax_post *p)
     return last && last->kind == AX_PIPE_TRACKER ? last : NULL;
 }
 
+const char *ax_post_first_label(const struct ax_post *p)
+{
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->steps[i].n_labels) return p->steps[i].labels[0];
+    return NULL;
+}
+
 int ax_post_find_label(const struct ax_post *p, const char *label)
 {
     for (int i = 0; i < p->n_steps; i++)

@@ -37,6 +37,7 @@ void ax_post_close(struct ax_post *p); /* NULL is fine */
 int ax_post_steps(const struct ax_post *p);
 /* The step that follows objects through frames, for ax_tracker_new; NULL: there is none. ax_post_run passes it over. */
 const struct ax_pipe_step *ax_post_tracker(const struct ax_post *p);
+const char *ax_post_first_label(const struct ax_post *p); /* NULL: no step has labels */
 /* Its number in the labels of the first step that has such a label; -1: none has. */
 int ax_post_find_label(const struct ax_post *p, const char *label);
 

@@ -24,7 +24,9 @@ static const struct ax_option options[] = {
     {"tensors", 0, "IN.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, tensors), NULL, NULL,
      "Run on tensors instead of pictures: arrays named as the inputs, one sample or several along the first axis.", "Tensors"},
     {"out", 'o', "OUT.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, out), NULL, NULL,
-     "Where the outputs of --tensors go, stacked along the first axis, in the ONNX model's layout, as float32.", NULL},
+     "Where the outputs of --tensors go, stacked along the first axis, in the ONNX model's layout, as float32; with --eval and "
+     "boxes, where the detections go, a .json as COCO's own tools read it.",
+     NULL},
     {"raw_outputs", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, raw_outputs), NULL, NULL,
      "Write the device's own integers where it has them.", NULL},
     {"top_k", 'k', "K", AX_OPT_INT, offsetof(struct ax_run_settings, top_k), NULL, "1..1000",
@@ -74,8 +76,9 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
                        "--eval scores the labels' pictures: one folder at most, no --tensors, no --csv");
     if (!set->tensors && !set->eval && args->count < 2)
         return ax_fail(err, AX_INVALID_ARGUMENT, "no input: give pictures, a folder of pictures, or --tensors IN.npz");
-    if ((set->out || set->raw_outputs) && !set->tensors)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to --tensors", set->out ? "out" : "raw_outputs");
+    if (set->out && !set->tensors && !set->eval)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--out belongs to --tensors or --eval");
+    if (set->raw_outputs && !set->tensors) return ax_fail(err, AX_INVALID_ARGUMENT, "--raw_outputs belongs to --tensors");
     if (set->json && set->csv) return ax_fail(err, AX_INVALID_ARGUMENT, "--json and --csv: results have one form");
     if (set->tensors && (set->save || set->csv))
         return ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to pictures", set->save ? "save" : "csv");

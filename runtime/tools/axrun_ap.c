@@ -6,7 +6,8 @@
 
 #include "media/post_objects.h"
 
-enum { MOST = 100, POINTS = 101 };
+/* Detections of a picture and class that count: of boxes, of keypoints. */
+enum { MOST_BOXES = 100, MOST_POSES = 20, POINTS = 101 };
 
 void ax_detections_add(struct ax_detections *d, int picture, int category, const struct ax_object *o)
 {
@@ -17,7 +18,7 @@ void ax_detections_add(struct ax_detections *d, int picture, int category, const
         d->item = more;
     }
     struct ax_detection *mine = &d->item[d->count++];
-    *mine = (struct ax_detection){picture, category, o->is.score, *o};
+    *mine = (struct ax_detection){picture, category, d->count - 1, o->is.score, *o};
     if (o->n_points) mine->object.points = ax_arena_copy(&d->mem, o->points, (size_t)o->n_points * sizeof *o->points);
 }
 
@@ -40,7 +41,14 @@ static double box_overlap(const struct ax_object *o, const struct ax_truth_box *
     return w * h / all;
 }
 
-/* Object keypoint similarity with COCO's tolerances; others than 17 points have a common one. */
+/* How far v lies outside of the box's side and as much again to both sides. */
+static double outside(double v, double low, double size)
+{
+    return fmax(0, low - size - v) + fmax(0, v - (low + 2 * size));
+}
+
+/* Object keypoint similarity with COCO's tolerances; others than 17 points have a common one. Who has no keypoints labeled
+ * stands for any that lie about the box. */
 static double point_overlap(const struct ax_object *o, const struct ax_truth_box *b)
 {
     static const double coco[17] = {.026, .025, .025, .035, .035, .079, .079, .072, .072,
@@ -48,10 +56,16 @@ static double point_overlap(const struct ax_object *o, const struct ax_truth_box
     int n = o->n_points < b->n_keypoints ? o->n_points : b->n_keypoints, counted = 0;
     double sum = 0;
     for (int i = 0; i < n; i++) {
-        if (!(b->keypoints[3 * i + 2] > 0)) continue;
-        double dx = (double)o->points[i].x - b->keypoints[3 * i], dy = (double)o->points[i].y - b->keypoints[3 * i + 1];
-        double k = b->n_keypoints == 17 ? 2 * coco[i] : 0.1, e = (dx * dx + dy * dy) / (2 * k * k * ((double)b->area + 1e-9));
-        sum += (double)ax_post_exp((float)-fmin(e, 60));
+        double dx, dy, k = b->n_keypoints == 17 ? 2 * coco[i] : 0.1;
+        if (b->n_labeled && !(b->keypoints[3 * i + 2] > 0)) continue;
+        if (b->n_labeled) {
+            dx = (double)o->points[i].x - b->keypoints[3 * i], dy = (double)o->points[i].y - b->keypoints[3 * i + 1];
+        } else {
+            dx = outside(o->points[i].x, b->left, (double)b->right - b->left);
+            dy = outside(o->points[i].y, b->top, (double)b->bottom - b->top);
+        }
+        double e = (dx * dx + dy * dy) / (2 * k * k * ((double)b->area + 1e-9));
+        sum += ax_exp2(-fmin(e, 60) * 1.4426950408889634);
         counted++;
     }
     return counted ? sum / counted : 0;
@@ -95,10 +109,11 @@ static int match(const struct scoring *s, const struct ax_truth_picture *p, cons
 static void judge(const struct scoring *s, const struct ax_detection *d, int n, double least, int8_t *verdict)
 {
     const struct ax_truth_picture *p = &s->truth->pictures[d->picture];
+    int most = s->by_keypoints ? MOST_POSES : MOST_BOXES;
     memset(s->used, 0, (size_t)p->n_boxes);
     for (int i = 0; i < n; i++) {
-        int m = i < MOST ? match(s, p, &d[i].object, least) : -1;
-        verdict[i] = i >= MOST ? -1 : m < 0 ? 0 : is_ignored(s, &p->boxes[m]) ? -1 : 1;
+        int m = i < most ? match(s, p, &d[i].object, least) : -1;
+        verdict[i] = i >= most ? -1 : m < 0 ? 0 : is_ignored(s, &p->boxes[m]) ? -1 : 1;
         if (m >= 0) s->used[m] = true;
     }
 }
@@ -110,7 +125,8 @@ static int by_place(const void *a, const void *b)
     const struct ax_detection *x = a, *y = b;
     if (x->category != y->category) return x->category < y->category ? -1 : 1;
     if (x->picture != y->picture) return x->picture < y->picture ? -1 : 1;
-    return x->score < y->score ? 1 : x->score > y->score ? -1 : 0;
+    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    return x->order - y->order;
 }
 
 struct ranked {
@@ -140,7 +156,7 @@ static double area(const struct ranked *r, int n, int64_t asked, double *precisi
     }
     for (int i = count - 1; i > 0; i--) precision[i - 1] = fmax(precision[i - 1], precision[i]);
     for (int p = 0, i = 0; p < POINTS; p++) {
-        while (i < count && recall[i] < p / 100.0) i++;
+        while (i < count && recall[i] < p * 0.01) i++;
         sum += i < count ? precision[i] : 0;
     }
     return sum / POINTS;
@@ -186,7 +202,7 @@ struct ax_ap ax_average_precision(const struct ax_truth *t, struct ax_detections
         ap.classes++;
         for (int k = 0; k < AX_AP_THRESHOLDS; k++) {
             struct ax_arena scratch = {0};
-            double v = class_at(&s, d->item + begin, end - begin, asked, 0.5 + 0.05 * k, &scratch);
+            double v = class_at(&s, d->item + begin, end - begin, asked, 0.5 + k * ((0.95 - 0.5) / 9), &scratch);
             ap.of_class[s.category] += v / AX_AP_THRESHOLDS;
             ap.at50 += k ? 0 : v;
             ax_arena_free(&scratch);

@@ -1,4 +1,5 @@
-/* Average precision as COCO defines it: matches by rising overlap, 101 points of recall, 100 detections a picture and class. */
+/* Average precision as COCO defines it: matches by rising overlap, 101 points of recall, at most 100
+ * detections a picture and class, 20 by keypoints. */
 #ifndef AX_TOOLS_AXRUN_AP_H
 #define AX_TOOLS_AXRUN_AP_H
 
@@ -8,7 +9,7 @@
 enum { AX_AP_THRESHOLDS = 10 }; /* 0.50, 0.55 ... 0.95 */
 
 struct ax_detection {
-    int picture, category;
+    int picture, category, order; /* order: as they came */
     float score;
     struct ax_object object; /* its points belong to the detections' arena */
 };

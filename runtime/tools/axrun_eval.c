@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "tools/axrun_ap.h"
 
 struct pipe {
@@ -96,11 +97,25 @@ static int place_of(const struct ax_eval *e, const char *name)
     return i;
 }
 
+/* A model whose labels are all unknown to the ground truth would score nothing, and nobody would know why. */
+static enum ax_status check_categories(const struct ax_eval *e, struct ax_error *err)
+{
+    const char *first = ax_post_first_label(e->post);
+    for (int i = 0; i < e->truth.n_categories; i++)
+        if (ax_post_find_label(e->post, e->truth.categories[i]) >= 0) return AX_OK;
+    if (!first || !e->truth.n_categories) return AX_OK;
+    return ax_fail(
+        err, AX_INVALID_ARGUMENT,
+        "--eval %s: none of its categories ('%.60s'...) is one of the model's labels ('%.60s'...); --labels FILE names "
+        "the model's classes as they are called there",
+        e->run->set->eval, e->truth.categories[0], first);
+}
+
 enum ax_status ax_eval_bind(struct ax_eval *e, const struct ax_post *post, struct ax_error *err)
 {
     const struct ax_pipe_step *step = ax_descriptor_find(&e->run->pipeline, AX_PIPE_CLASSIFICATION);
     e->post = post;
-    if (e->truth.has_boxes) return AX_OK;
+    if (e->truth.has_boxes) return check_categories(e, err);
     bool in_order = folders_in_order(e);
     int offset = step ? ax_step_int(step, "offset") : 0;
     e->class_of = AX_NEW(&e->mem, int, e->truth.count);
@@ -237,14 +252,55 @@ static void print_json(const struct ax_eval *e, const struct figure *f, int n)
     free(text);
 }
 
-void ax_eval_print(struct ax_eval *e)
+/* -- detections, as COCO's own tools read them -- */
+
+static void json_detection(struct ax_json_writer *w, const struct ax_truth *t, const struct ax_detection *d)
+{
+    const struct ax_object *o = &d->object;
+    const float box[4] = {o->left, o->top, o->right - o->left, o->bottom - o->top};
+    ax_jw_object(w, NULL);
+    ax_jw_line(w);
+    ax_jw_int(w, "image_id", t->pictures[d->picture].id);
+    ax_jw_int(w, "category_id", t->category_ids[d->category]);
+    ax_jw_floats(w, "bbox", box, 4);
+    ax_jw_float(w, "score", d->score);
+    if (o->n_points) {
+        ax_jw_array(w, "keypoints");
+        for (int i = 0; i < o->n_points; i++) {
+            ax_jw_float(w, NULL, o->points[i].x);
+            ax_jw_float(w, NULL, o->points[i].y);
+            ax_jw_float(w, NULL, o->points[i].score);
+        }
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
+}
+
+static enum ax_status write_detections(const struct ax_eval *e, const char *path, struct ax_error *err)
+{
+    struct ax_json_writer *w = ax_jw_new();
+    ax_jw_array(w, NULL);
+    for (int i = 0; i < e->pipe[0].found.count; i++) json_detection(w, &e->truth, &e->pipe[0].found.item[i]);
+    ax_jw_end(w);
+    char *text = ax_jw_finish(w);
+    struct ax_commit *c = ax_commit_new();
+    enum ax_status s = ax_commit_add_text(c, path, text, err);
+    if (!s) s = ax_commit_finish(c, err);
+    ax_commit_free(c);
+    free(text);
+    return s;
+}
+
+enum ax_status ax_eval_finish(struct ax_eval *e, struct ax_error *err)
 {
     struct figure f[4] = {0};
     struct ax_ap each[2] = {0};
-    if (!e->pictures) return;
+    const char *out = e->run->set->out;
+    if (!e->pictures) return AX_OK;
     int n = e->truth.has_boxes ? figures_of_boxes(e, f, each) : figures_of_classes(e, f);
     if (e->run->set->json)
         print_json(e, f, n);
     else
         print_text(e, f, n, each);
+    return out && e->truth.has_boxes ? write_detections(e, out, err) : AX_OK;
 }

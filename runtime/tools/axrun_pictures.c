@@ -245,7 +245,7 @@ static enum ax_status score(struct work *w, struct ax_inputs *list, int *failed,
     enum ax_status s = ax_eval_bind(w->eval, w->branches[0].post, err);
     for (int i = 0; i < t->count && !s; i++) ax_inputs_append(list, t->pictures[i].path);
     if (!s) s = run_all(w, list, failed, err);
-    if (!s) ax_eval_print(w->eval);
+    if (!s) s = ax_eval_finish(w->eval, err);
     return s;
 }
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/inputs.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "app/inputs.h"
 
 enum { MAX_BYTES = 1 << 30 };
 
@@ -205,14 +205,17 @@ static enum ax_status read_coco(const char *path, const char *dir, struct ax_tru
     t->has_boxes = true;
     t->pictures = AX_NEW(&t->mem, struct ax_truth_picture, n_images + 1);
     t->categories = AX_NEW(&t->mem, const char *, n_categories + 1);
+    t->category_ids = AX_NEW(&t->mem, int64_t, n_categories + 1);
     struct id *image_ids = read_ids(t, images), *category_ids = read_ids(t, names);
     for (int i = 0; i < n_images; i++) {
-        const char *file = ax_json_text(ax_json_need(ax_json_at(images, i), "file_name"), "");
-        t->pictures[i].path = ax_path_join(&t->mem, dir, file);
+        const char *file = ax_json_text(ax_json_need(ax_json_at(images, image_ids[i].at), "file_name"), "");
+        t->pictures[i] = (struct ax_truth_picture){.id = image_ids[i].id, .path = ax_path_join(&t->mem, dir, file)};
+        image_ids[i].at = i;
     }
     for (int i = 0; i < n_categories; i++) {
         struct ax_json j = ax_json_at(names, category_ids[i].at);
         t->categories[i] = ax_arena_str(&t->mem, ax_json_text(ax_json_need(j, "name"), ""));
+        t->category_ids[i] = category_ids[i].id;
         category_ids[i].at = i;
     }
     t->count = n_images;

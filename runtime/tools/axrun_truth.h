@@ -16,6 +16,7 @@ struct ax_truth_box {
 };
 
 struct ax_truth_picture {
+    int64_t id; /* COCO's */
     const char *path;
     const char *class_name; /* of a classifier's picture; a number or a label */
     struct ax_truth_box *boxes;
@@ -25,9 +26,10 @@ struct ax_truth_picture {
 struct ax_truth {
     struct ax_arena mem;
     bool has_boxes, by_folder;
-    struct ax_truth_picture *pictures;
+    struct ax_truth_picture *pictures; /* COCO's by rising id */
     int count;
     const char **categories; /* by rising id */
+    int64_t *category_ids;
     int n_categories;
 };
 
