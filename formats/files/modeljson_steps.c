@@ -25,7 +25,7 @@
     {                                                                                                                          \
         "labels", AX_PARAM_LABELS, 0, 0, 0, NULL, false, "File with one label a line, or the labels themselves."               \
     }
-#define CLASSES INT("classes", 1, 100000, 0, "Number of classes; 0 or absent: as many as the output has.")
+#define CLASSES INT("classes", 1, 100000, 0, "Number of classes; absent: as many as the output has.")
 #define CONFIDENCE(otherwise) NUMBER("confidence_threshold", 0, 1, otherwise, "Candidates below this score are dropped.")
 #define STRIDES NUMBERS("strides", 1, 4096, "Pixels a cell, one number a scale.")
 #define MAX_CANDIDATES INT("max_candidates", 1, 1000000, 30000, "The best so many candidates are kept.")
