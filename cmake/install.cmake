@@ -39,3 +39,6 @@ install(FILES ${CMAKE_BINARY_DIR}/AxonConfig.cmake ${CMAKE_BINARY_DIR}/AxonConfi
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.schema.json")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY models/devices/ DESTINATION ${CMAKE_INSTALL_DATADIR}/axon/devices FILES_MATCHING PATTERN "*.json")
+
+# The families' descriptors, to begin one's own from; the tools have them compiled in.
+install(DIRECTORY models/descriptors DESTINATION ${CMAKE_INSTALL_DATADIR}/axon FILES_MATCHING PATTERN "*.json")

@@ -23,17 +23,22 @@ def load(path):
     return Image.open(path).convert('RGB')
 
 
+def resize(im, w, h):
+    """Across, then down: a Pillow of late chooses, and its first pass rounds."""
+    return im.resize((w, im.height), Image.BILINEAR).resize((w, h), Image.BILINEAR)
+
+
 def prepare(im, size, how, scale=1 / 255, mean=0, std=1, bgr=False, nhwc=False, fill=114, top_left=False):
     """how: letterbox or stretch. Returns the input and the Fit."""
     (w, h), (W, H) = im.size, size
     if how == 'stretch':
-        im, fit = im.resize((W, H), Image.BILINEAR), Fit((w, h), (W, H), (0, 0))
+        im, fit = resize(im, W, H), Fit((w, h), (W, H), (0, 0))
     else:
         r = min(W / w, H / h)
         nw, nh = max(1, round(w * r)), max(1, round(h * r))
         at = (0, 0) if top_left else ((W - nw) // 2, (H - nh) // 2)
         canvas = Image.new('RGB', (W, H), (fill,) * 3)
-        canvas.paste(im.resize((nw, nh), Image.BILINEAR), at)
+        canvas.paste(resize(im, nw, nh), at)
         im, fit = canvas, Fit((w, h), (nw, nh), at)
     x = np.asarray(im, np.float32)
     if bgr: x = x[..., ::-1]

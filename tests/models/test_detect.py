@@ -6,7 +6,7 @@ round some pixels differently, which moves a score by up to 0.02; --jpeg leaves 
 The float pipe: the same objects, boxes with IoU > 0.95, scores within 0.01, keypoints within 1 % of the box's diagonal (at least
 one pixel), masks with IoU > 0.95. An object within 0.01 of the threshold may be missing on either side.
 The int8 pipe: each object that is 0.2 or more above the threshold in one pipe is there in the other: the same class and a box of
-IoU > 0.6. One in twenty may be missing, and at least one: two candidates of a crowd may swap, or one fall below the threshold."""
+IoU > 0.6. One in twenty may be missing on either side, and at least one: two candidates of a crowd may swap, or one fall below the threshold."""
 import argparse, functools, glob, json, os, shutil, subprocess, sys, tempfile, time
 
 try: import zoo
@@ -201,7 +201,7 @@ def check(tools, cache, name, n_pictures, save, jpeg):
         decode, session, least = reference(name, anchors), zoo.session(path), threshold(artifact)
         size, how = MODELS[name][2], MODELS[name][5]
         worst = {'iou': 1.0, 'score': 0.0, 'points': 0.0, 'mask': 1.0, 'int8': 1.0}
-        wrong, n, asked, have = [], 0, 0, 0
+        wrong, n, asked, have = [], 0, [0, 0], [0, 0]  # float's in int8, int8's in float
         for file, result in zip(files, results):
             im = refs.load(file)
             x, fit = refs.prepare(im, size, **how)
@@ -213,13 +213,14 @@ def check(tools, cache, name, n_pictures, save, jpeg):
                 mine, quantized = result['float'].get('objects', []), result['int8'].get('objects', [])
                 n += len(ref)
                 found = compare_float(mine, ref, least, *im.size, worst)
-                for a, b in ((mine, quantized), (quantized, mine)):
+                for i, (a, b) in enumerate(((mine, quantized), (quantized, mine))):
                     strong, there = count_found(a, b, least, MODELS[name][4] == 'hand')  # left or right has a score of its own
-                    asked, have = asked + strong, have + there
+                    asked[i], have[i] = asked[i] + strong, have[i] + there
             wrong += [f'{os.path.basename(file)}: {w}' for w in found]
-        if asked - have > max(1, asked // 20): wrong.append(f'int8 and float share {have} of {asked} objects')
+        for i, what in enumerate(('float finds, int8 has', 'int8 finds, float has')):
+            if asked[i] - have[i] > max(1, asked[i] // 20): wrong.append(f'of {asked[i]} objects that {what} {have[i]}')
         print(f'{name}: {len(files)} pictures, {n} objects; float: IoU >= {worst["iou"]:.4f}, scores within {worst["score"]:.4f}, '
-              f'keypoints {worst["points"]:.2f} of what is allowed, masks {worst["mask"]:.4f}; int8: {have} of {asked} '
+              f'keypoints {worst["points"]:.2f} of what is allowed, masks {worst["mask"]:.4f}; int8: {have[0]} of {asked[0]}, {have[1]} of {asked[1]} '
               f'well above the threshold, pixels {worst["int8"]:.4f}; compiled in {compiled:.1f} s, {time.time() - began:.1f} s',
               flush=True)
         return wrong
