@@ -72,6 +72,23 @@ struct ax_engine *ax_runner_engine(const struct ax_runner *r)
     return r->engine;
 }
 
+static int pictures_of(const struct ax_engine *e)
+{
+    const struct ax_shape *in = ax_engine_inputs(e) ? &ax_engine_input(e, 0)->shape : NULL;
+    return in && in->rank && in->dim[0] > 0 ? (int)in->dim[0] : 1;
+}
+
+/* Segments take samples one by one. */
+static int samples_of(const struct ax_engine *e, bool asynchronous)
+{
+    return ax_engine_pipeline(e) && asynchronous ? 1 : ax_engine_batch(e);
+}
+
+int ax_runner_group_of(const struct ax_engine *e, bool asynchronous)
+{
+    return pictures_of(e) * samples_of(e, asynchronous);
+}
+
 int ax_runner_group(const struct ax_runner *r)
 {
     return r->size;
@@ -80,6 +97,11 @@ int ax_runner_group(const struct ax_runner *r)
 int ax_runner_pictures(const struct ax_runner *r)
 {
     return r->pictures;
+}
+
+enum ax_dtype ax_runner_input_dtype(const struct ax_runner *r)
+{
+    return r->opt.input ? r->opt.input : AX_DTYPE_FLOAT32;
 }
 
 struct ax_shape ax_runner_input_shape(const struct ax_runner *r, int input)
@@ -298,7 +320,7 @@ static bool make_group(struct ax_runner *r, struct group *g)
     g->frames = calloc((size_t)r->size, sizeof *g->frames);
     if (!g->in || !g->out || !g->frames) return false;
     for (int i = 0; i < r->n_in && ok; i++) {
-        enum ax_dtype t = r->opt.input ? r->opt.input : AX_DTYPE_FLOAT32;
+        enum ax_dtype t = ax_runner_input_dtype(r);
         g->in[i] = (struct ax_engine_buffer){room(r->samples * ax_engine_input(r->engine, i)->count, t), t};
         ok = g->in[i].data != NULL;
     }
@@ -316,14 +338,13 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
     struct ax_runner *r = calloc(1, sizeof *r);
     *out = NULL;
     if (!r) return ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
-    const struct ax_shape *in = ax_engine_inputs(e) ? &ax_engine_input(e, 0)->shape : NULL;
     r->engine = e;
     r->opt = *opt;
     if (!r->opt.retries) r->opt.retries = 2;
     r->device = opt->device ? *opt->device : (struct ax_runner_device){e, engine_submit, engine_wait, engine_run};
     r->n_in = ax_engine_inputs(e), r->n_out = ax_engine_outputs(e);
-    r->pictures = in && in->rank && in->dim[0] > 0 ? (int)in->dim[0] : 1;
-    r->samples = ax_engine_pipeline(e) && opt->asynchronous ? 1 : ax_engine_batch(e);
+    r->pictures = pictures_of(e);
+    r->samples = samples_of(e, opt->asynchronous);
     r->size = r->pictures * r->samples;
     r->n_groups = (opt->depth > 1 ? opt->depth - 1 : 0) / r->size + 2;
     r->groups = calloc((size_t)r->n_groups, sizeof *r->groups);

@@ -53,13 +53,15 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
 void ax_runner_free(struct ax_runner *r);
 
 struct ax_engine *ax_runner_engine(const struct ax_runner *r);
-int ax_runner_group(const struct ax_runner *r);    /* pictures in a request: the model's batch times the engine's */
-int ax_runner_pictures(const struct ax_runner *r); /* in a sample: the model's own batch */
+int ax_runner_group(const struct ax_runner *r); /* pictures in a request: the model's batch times the engine's */
+int ax_runner_group_of(const struct ax_engine *e, bool asynchronous); /* the same before there is a runner */
+int ax_runner_pictures(const struct ax_runner *r);                    /* in a sample: the model's own batch */
 
 /* Where the frame's input goes: one picture, of options.input. Waits where a request that was given up still reads there. */
 enum ax_status ax_runner_input(struct ax_runner *r, const struct ax_frame *f, int input, void **data, struct ax_error *err);
 /* The shape of that: batch 1. */
 struct ax_shape ax_runner_input_shape(const struct ax_runner *r, int input);
+enum ax_dtype ax_runner_input_dtype(const struct ax_runner *r);
 /* An output of the sample that the frame is in (all pictures of it), and which of them it is; in the port's dtype. */
 void *ax_runner_output(const struct ax_runner *r, const struct ax_frame *f, int output, int *picture);
 

@@ -105,6 +105,7 @@ static enum ax_status read_video(struct ax_source *s, const char *path, struct a
     if (st) return next_input(s), st;
     st = ax_video_next(s->video, &f->image, &f->time_s, err);
     f->rate = ax_video_rate(s->video);
+    if (st == AX_FORMAT) ax_fail_in(err, "frame %lld", (long long)s->index);
     s->index++;
     if (st && st != AX_FORMAT) next_input(s);
     return st;
@@ -125,6 +126,7 @@ enum ax_status ax_source_next(void *source, struct ax_frame *f, struct ax_error 
         struct ax_error why = {0};
         f->name = path;
         f->input = s->at;
+        f->index = -1, f->time_s = f->rate = 0; /* the input before may have ended in this frame */
         enum ax_status st = ax_input_moves(path) ? read_video(s, path, f, &why) : read_picture(s, path, f, &why);
         if (st == AX_CLOSED) continue;
         if (st) ax_frame_fail(f, &why);

@@ -28,6 +28,7 @@ struct ax_video {
     struct SwsContext *sws;
     int stream, quarter, flip;
     int64_t count;         /* frames given, damaged ones too */
+    int64_t packet_end;    /* where the last packet ends in the stream */
     bool sent, ended;      /* the end to the decoder; nothing follows */
     struct ax_error broke; /* why reading ended early; said once the decoder has given all */
 };
@@ -35,7 +36,7 @@ struct ax_video {
 static enum ax_status bad(const struct ax_video *v, enum ax_status s, const char *what, int code, struct ax_error *err)
 {
     char text[AV_ERROR_MAX_STRING_SIZE] = "";
-    if (code < 0) av_strerror(code, text, sizeof text);
+    if (code < 0 && code != AVERROR(EINVAL)) av_strerror(code, text, sizeof text); /* that says nothing */
     return ax_fail(err, s, "%s: %s%s%s", v->path, what, *text ? ": " : "", text);
 }
 
@@ -226,13 +227,20 @@ static enum ax_status feed(struct ax_video *v, struct ax_error *err)
         if (r != AVERROR_EOF) bad(v, AX_IO, "breaks off", r, &v->broke);
         return AX_CLOSED;
     }
+    if (v->packet->pos >= 0) v->packet_end = v->packet->pos + v->packet->size;
     if (v->packet->stream_index == v->stream) {
         bool corrupt = v->packet->flags & AV_PKT_FLAG_CORRUPT;
         r = avcodec_send_packet(v->codec, v->packet);
         if (corrupt && r >= 0) r = AVERROR_INVALIDDATA;
     }
     av_packet_unref(v->packet);
-    return r < 0 && r != AVERROR(EAGAIN) ? bad(v, AX_FORMAT, "a frame is damaged", r, err) : AX_OK;
+    return r < 0 && r != AVERROR(EAGAIN) ? bad(v, AX_FORMAT, "is damaged or cut", r, err) : AX_OK;
+}
+
+/* A part of a frame is left, which this format's reader drops silently. */
+static bool ends_inside(const struct ax_video *v)
+{
+    return v->packet_end > 0 && !strcmp(v->format->iformat->name, "yuv4mpegpipe") && avio_tell(v->format->pb) > v->packet_end;
 }
 
 /* Fewer frames than the file announces: it was cut. */
@@ -245,6 +253,8 @@ static enum ax_status at_end(struct ax_video *v, struct ax_error *err)
     if (reads_all && announced > v->count)
         return ax_fail(err, AX_IO, "%s: ends after %lld of %lld frames; the file is truncated", v->path, (long long)v->count,
                        (long long)announced);
+    if (reads_all && ends_inside(v))
+        return ax_fail(err, AX_IO, "%s: ends in the middle of frame %lld; it is truncated", v->path, (long long)v->count);
     return AX_CLOSED;
 }
 
@@ -256,7 +266,7 @@ enum ax_status ax_video_next(struct ax_video *v, struct ax_image *im, double *ti
         int r = avcodec_receive_frame(v->codec, v->frame);
         if (r >= 0) break;
         if (r == AVERROR_EOF) return at_end(v, err);
-        if (r != AVERROR(EAGAIN)) return v->count++, bad(v, AX_FORMAT, "a frame is damaged", r, err);
+        if (r != AVERROR(EAGAIN)) return v->count++, bad(v, AX_FORMAT, "is damaged or cut", r, err);
         if (!v->sent) s = feed(v, err);
         if (s == AX_FORMAT) v->count++;
         if (s && s != AX_CLOSED) return s;
@@ -266,7 +276,7 @@ enum ax_status ax_video_next(struct ax_video *v, struct ax_image *im, double *ti
     AVRational base = v->format->streams[v->stream]->time_base;
     *time_s = pts == AV_NOPTS_VALUE ? 0 : (double)(pts - (start == AV_NOPTS_VALUE ? 0 : start)) * av_q2d(base);
     bool damaged = v->frame->decode_error_flags || v->frame->flags & AV_FRAME_FLAG_CORRUPT;
-    s = damaged ? bad(v, AX_FORMAT, "a frame is damaged", 0, err) : to_rgb(v, im, err);
+    s = damaged ? bad(v, AX_FORMAT, "is damaged or cut", 0, err) : to_rgb(v, im, err);
     av_frame_unref(v->frame);
     return s;
 }

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/inputs.h"
+#include "base/file.h"
 #include "files/modeljson_families.h"
 #include "tools/axrun.h"
 
@@ -13,6 +15,24 @@ static const struct ax_option options[] = {
      "cpu, or sim:NAME for a simulated chip (see axbench), which gives the same results.", NULL},
     {"batch", 'b', "N", AX_OPT_INT, offsetof(struct ax_run_settings, batch), "1", "1..1024",
      "Samples to run at the same time, each on its share of the cores.", NULL},
+    {"instances", 'i', "N", AX_OPT_INT, offsetof(struct ax_run_settings, instances), NULL, "1..1024",
+     "Copies of the model that take frames at the same time, each on its share of the cores; without it one for each core, up "
+     "to "
+     "8, where there are many frames, else one.",
+     NULL},
+    {"synchronous", 's', NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, synchronous), NULL, NULL,
+     "One frame at a time; without it decoding, preprocessing, the device and postprocessing work on different frames.", NULL},
+    {"callback", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, callback), NULL, NULL,
+     "Results are handled at once by the thread that completes them.", NULL},
+    {"depth", 0, "N", AX_OPT_INT, offsetof(struct ax_run_settings, depth), NULL, "1..4096",
+     "Frames under way at most; without it as many as keep all stages busy.", NULL},
+    {"timeout", 0, "MS", AX_OPT_INT, offsetof(struct ax_run_settings, timeout), NULL, "1..",
+     "Milliseconds that a result is waited for; without it for ever.", NULL},
+    {"on_error", 0, "WHAT", AX_OPT_STRING, offsetof(struct ax_run_settings, on_error), "skip", "skip|retry|stop",
+     "After a timeout or a run that failed: skip the frame, retry it and then skip it, or stop. What cannot be submitted "
+     "stops.",
+     NULL},
+    {"retries", 0, "N", AX_OPT_INT, offsetof(struct ax_run_settings, retries), "2", "1..1000", "With --on_error retry.", NULL},
     {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct ax_run_settings, wait), "60", "0..",
      "Seconds to wait for cores that another process holds.", NULL},
     {"pipe", 0, "PIPE", AX_OPT_STRING, offsetof(struct ax_run_settings, pipe), "int8", "int8|float|both",
@@ -21,6 +41,14 @@ static const struct ax_option options[] = {
      NULL},
     {"compare", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, compare), NULL, NULL,
      "Run both and show their difference.", NULL},
+    {"raw", 0, "WxH[:FORMAT]", AX_OPT_STRING, offsetof(struct ax_run_settings, raw), NULL, NULL,
+     "The standard input has raw frames of that size: rgb24, or another of FFmpeg's pixel formats (gray, nv12, yuv420p...). "
+     "Without it its container is recognized (y4m, MJPEG, MPEG-TS, Matroska...).",
+     "Inputs"},
+    {"frames", 'n', "N", AX_OPT_INT, offsetof(struct ax_run_settings, frames), NULL, "1..", "Read so many frames at most.",
+     NULL},
+    {"calib", 0, "PATH", AX_OPT_STRING, offsetof(struct ax_run_settings, calib), NULL, NULL,
+     "For axcompile, where MODEL is not compiled yet; without it the folder calib beside the .onnx.", NULL},
     {"tensors", 0, "IN.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, tensors), NULL, NULL,
      "Run on tensors instead of pictures: arrays named as the inputs, one sample or several along the first axis.", "Tensors"},
     {"out", 'o', "OUT.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, out), NULL, NULL,
@@ -44,7 +72,15 @@ static const struct ax_option options[] = {
     {"csv", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, csv), NULL, NULL, "Print a line of CSV for each result.",
      NULL},
     {"save", 0, "DIR", AX_OPT_STRING, offsetof(struct ax_run_settings, save), NULL, NULL,
-     "Write the pictures with boxes, labels, keypoints and masks drawn into them.", NULL},
+     "Write pictures and videos (MP4) with boxes, labels, keypoints and masks drawn into them.", NULL},
+    {"display", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, display), NULL, NULL,
+     "Show the frames in a window; q quits.", NULL},
+    {"profile", 'p', NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, profile), NULL, NULL,
+     "Print the times of each stage and of each layer of the model.", "Profile"},
+    {"trace", 0, "FILE", AX_OPT_STRING, offsetof(struct ax_run_settings, trace), NULL, NULL,
+     "Write them as a trace for chrome://tracing or ui.perfetto.dev (JSON).", NULL},
+    {"report", 0, "FILE.html", AX_OPT_STRING, offsetof(struct ax_run_settings, report), NULL, NULL,
+     "Write them as a page with charts.", NULL},
     {0},
 };
 static const struct ax_tool tool = {
@@ -54,17 +90,48 @@ static const struct ax_tool tool = {
     "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
     ".axmodel "
     "or a partition.json, whose segments run as a pipeline. "
-    "INPUT is a picture (JPEG, PNG, BMP, WebP...) or a folder of pictures.\n\n"
-    "Cores are leased while axrun runs; what another process holds is waited for. A picture that cannot be read is reported "
+    "A MODEL.onnx is compiled on the first run. "
+    "INPUT is a picture (JPEG, PNG, BMP, WebP...), a video, a folder of such, @FILE for a list of such, a camera (/dev/video0, "
+    "or camera), or - for frames on the standard input.\n\n"
+    "Cores are leased while axrun runs; what another process holds is waited for. A frame that cannot be read or run is "
+    "reported "
     "and the others go on; the exit code is then 1.",
     "  axrun resnet18 cat.jpg\n  axrun yolov8n pictures/ --save annotated\n  axrun yolov8n --eval instances.json pictures/ "
     "--pipe both\n  axrun resnet18 pictures/ --top_k 3 --json\n  "
     "axrun resnet18 cat.jpg --compare\n"
+    "  axrun yolov8n street.mp4 --save annotated --profile --report street.html\n"
+    "  ffmpeg -i street.mp4 -f rawvideo -pix_fmt rgb24 - | axrun yolov8n - --raw 1280x720 --json\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
     options,
     0,
     -1,
 };
+
+static enum ax_status check_frames(const struct ax_run_settings *set, struct ax_error *err)
+{
+    bool profile = set->profile || set->trace || set->report;
+    if (set->synchronous && set->callback)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--synchronous and --callback: a run is one of them");
+    if (set->callback && set->display)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--display needs the main thread; it goes without --callback");
+    if (set->callback && set->compare)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--compare runs two models in turn, --callback one");
+    if (set->instances > 1 && (set->compare || set->synchronous || set->tensors))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--instances takes frames at the same time; %s goes one by one",
+                       set->compare   ? "--compare"
+                       : set->tensors ? "--tensors"
+                                      : "--synchronous");
+    if (set->tensors && (profile || set->display))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to pictures and videos; axbench measures tensors",
+                       set->display   ? "display"
+                       : set->profile ? "profile"
+                       : set->trace   ? "trace"
+                                      : "report");
+    if (set->eval && (set->save || set->display))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--eval scores answers and shows none; drop --%s",
+                       set->save ? "save" : "display");
+    return AX_OK;
+}
 
 static enum ax_status check(const struct ax_run_settings *set, const struct ax_args *args, struct ax_error *err)
 {
@@ -88,7 +155,7 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare and --raw_outputs: integers cannot be compared with float");
     if (set->compare && strcmp(set->pipe, "int8") != 0)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare runs both pipes; --pipe %s is one", set->pipe);
-    return AX_OK;
+    return check_frames(set, err);
 }
 
 static enum ax_status list_families(struct ax_error *err)
@@ -103,14 +170,34 @@ static enum ax_status list_families(struct ax_error *err)
     return AX_OK;
 }
 
+/* Requests of all frames that may be under way, and some that were given up. */
+static int queue_of(const struct ax_run_settings *set)
+{
+    return set->depth ? 2 * (int)set->depth + 16 : 16;
+}
+
+/* Many frames: each core has its own, and none waits for others. One: all cores work on it. */
+static int instances_of(const struct ax_run *r)
+{
+    const struct ax_run_settings *set = r->set;
+    int most = ax_cores_count(r->cores) / (int)set->batch;
+    if (set->instances) return (int)set->instances;
+    if (!r->many || set->compare || set->synchronous || set->tensors || strcmp(set->device, "cpu")) return 1;
+    return most < 1 ? 1 : most > 8 ? 8 : most;
+}
+
 static enum ax_status open_pipe(struct ax_run *r, const char *name, struct ax_error *err)
 {
     const char *path = r->artifact.model;
-    enum ax_status s = strcmp(name, "float") == 0 ? ax_run_float_model(r, &path, err) : AX_OK;
+    enum ax_status s = strcmp(name, "float") == 0 && !r->is_float ? ax_run_float_model(r, &path, err) : AX_OK;
     struct ax_run_pipe *p = &r->pipe[r->n_pipes];
-    if (!s) s = ax_engine_open(r->cores, path, (int)r->set->batch, &p->engine, err);
+    struct ax_engine_options opt = {.batch = (int)r->set->batch, .instances = instances_of(r), .queue = queue_of(r->set)};
+    if (!s) s = ax_engine_open_with(r->cores, path, &opt, &p->engine, err);
     if (s) return s;
-    p->name = name;
+    p->name = ax_engine_is_float(p->engine) ? "float" : name;
+    if (r->n_pipes && !strcmp(p->name, r->pipe[0].name))
+        return r->n_pipes++, ax_fail(err, AX_INVALID_ARGUMENT, "%s is a float model itself; --compare has nothing to compare",
+                                     r->artifact.name);
     if (r->set->compare)
         ax_engine_limit_batch(p->engine, (int)r->set->batch), ax_engine_rest(p->engine); /* both take turns on the cores */
     r->n_pipes++;
@@ -130,19 +217,25 @@ static enum ax_status same_ports(const struct ax_run *r, struct ax_error *err)
                    r->artifact.name);
 }
 
+static bool many_frames(const char *input)
+{
+    return input[0] == '@' || ax_input_moves(input) || ax_dir_exists(input);
+}
+
 static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *failed, struct ax_error *err)
 {
-    enum ax_status s = ax_artifact_find(args->arg[0], &r->mem, &r->artifact, err);
+    enum ax_status s = ax_run_find(r, args->arg[0], err);
     if (!s && r->artifact.descriptor) {
         r->has_pipeline = true;
         s = ax_descriptor_read(r->artifact.descriptor, &r->pipeline, err);
     }
     if (!s) s = ax_cores_lease_on(r->set->device, (int)r->set->cores, r->set->wait, &r->cores, err);
+    r->many = r->set->eval || args->count > 2 || (args->count == 2 && many_frames(args->arg[1]));
     if (!s) s = open_pipe(r, r->set->pipe, err);
     if (!s && r->set->compare) s = open_pipe(r, "float", err);
     if (!s && r->n_pipes == 2) s = same_ports(r, err);
     if (s) return s;
-    return r->set->tensors ? ax_run_tensors(r, err) : ax_run_pictures(r, args->arg + 1, args->count - 1, failed, err);
+    return r->set->tensors ? ax_run_tensors(r, err) : ax_run_frames(r, args->arg + 1, args->count - 1, failed, err);
 }
 
 static void release(struct ax_run *r)

@@ -8,10 +8,10 @@
 #include "tools/shared/engine.h"
 
 struct ax_run_settings {
-    int64_t cores, batch, top_k;
+    int64_t cores, batch, instances, depth, timeout, retries, frames, top_k;
     double wait;
-    const char *tensors, *out, *pipe, *labels, *save, *eval, *device;
-    bool raw_outputs, json, csv, compare, list;
+    const char *tensors, *out, *pipe, *labels, *save, *eval, *device, *on_error, *raw, *trace, *report, *calib;
+    bool raw_outputs, json, csv, compare, list, synchronous, callback, display, profile;
 };
 
 /* One of the two pipes that can run. */
@@ -27,6 +27,8 @@ struct ax_run {
     struct ax_artifact artifact;
     struct ax_descriptor pipeline;
     bool has_pipeline;
+    bool many;                  /* frames are to be expected */
+    bool is_float;              /* the artifact itself is the float model */
     struct ax_run_pipe pipe[2]; /* the one asked for; with --compare the float one is second */
     int n_pipes;
 };
@@ -38,7 +40,10 @@ enum ax_status ax_run_float_model(struct ax_run *r, const char **path, struct ax
 /* axrun_tensors.c: all samples of --tensors through the pipes; the first one's outputs to --out. */
 enum ax_status ax_run_tensors(struct ax_run *r, struct ax_error *err);
 
-/* axrun_pictures.c: pictures and folders of pictures. *failed counts those that could not be read; the others are done. */
-enum ax_status ax_run_pictures(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err);
+/* axrun_compile.c: finds what was named, which is compiled first where only the .onnx is there. */
+enum ax_status ax_run_find(struct ax_run *r, const char *what, struct ax_error *err);
+
+/* axrun_frames.c: pictures, folders, videos. *failed counts frames that could not be read or run; the others are done. */
+enum ax_status ax_run_frames(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err);
 
 #endif

@@ -163,8 +163,7 @@ static void add_boxes(struct ax_eval *e, struct pipe *p, int picture, const stru
     }
 }
 
-enum ax_status ax_eval_add(struct ax_eval *e, int picture, const struct ax_run_answer *answers, int n_answers,
-                           struct ax_error *err)
+enum ax_status ax_eval_add(struct ax_eval *e, int picture, const struct ax_answer *answers, int n_answers, struct ax_error *err)
 {
     enum ax_status s = AX_OK;
     e->n_pipes = n_answers;

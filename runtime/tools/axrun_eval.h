@@ -12,7 +12,7 @@ void ax_eval_close(struct ax_eval *e); /* NULL is fine */
 const struct ax_truth *ax_eval_truth(const struct ax_eval *e);
 /* Ties the labels' names to the model's classes. */
 enum ax_status ax_eval_bind(struct ax_eval *e, const struct ax_post *post, struct ax_error *err);
-enum ax_status ax_eval_add(struct ax_eval *e, int picture, const struct ax_run_answer *answers, int n_answers,
+enum ax_status ax_eval_add(struct ax_eval *e, int picture, const struct ax_answer *answers, int n_answers,
                            struct ax_error *err);
 /* The figures, as text or JSON; where there are boxes and --out, the first pipe's detections in COCO's form. */
 enum ax_status ax_eval_finish(struct ax_eval *e, struct ax_error *err);

@@ -67,7 +67,7 @@ static void print_objects(const struct ax_result *r)
     }
 }
 
-static void print_tensors(const struct ax_run_answer *a)
+static void print_tensors(const struct ax_answer *a)
 {
     char shape[AX_SHAPE_TEXT];
     for (int i = 0; i < a->n_tensors; i++) {
@@ -84,11 +84,11 @@ static void print_tensors(const struct ax_run_answer *a)
     }
 }
 
-static void print_answer(const struct ax_run_report *r, const struct ax_run_answer *a)
+static void print_answer(const struct ax_answer *a)
 {
     if (a->result.n_classes) print_classes(&a->result);
     if (a->result.objects) print_objects(&a->result);
-    if (!r->described) print_tensors(a);
+    if (!a->described) print_tensors(a);
 }
 
 /* Both lists side by side; the difference is that of the class in int8's list. */
@@ -104,23 +104,23 @@ static void print_both(const struct ax_result *a, const struct ax_result *b)
     }
 }
 
-static double sqnr_of(const struct ax_run_answer *a, int i)
+static double sqnr_of(const struct ax_answer *a, int i)
 {
     return ax_sqnr(a[1].tensors[i].data, a[0].tensors[i].data, ax_shape_count(&a[0].tensors[i].shape));
 }
 
-static void print_sqnr(const struct ax_run_answer *a)
+static void print_sqnr(const struct ax_answer *a)
 {
     for (int i = 0; i < a[0].n_tensors; i++) printf("output '%s': SQNR %.2f dB\n", a[0].tensors[i].name, sqnr_of(a, i));
 }
 
-static void print_comparison(const struct ax_run_report *r, const struct ax_run_answer *a)
+static void print_comparison(const struct ax_answer *a)
 {
     bool classes = a[0].result.n_scores && a[0].result.n_scores == a[1].result.n_scores;
     if (classes) print_both(&a[0].result, &a[1].result);
     for (int i = 0; i < 2 && !classes; i++) {
         printf("%s\n", a[i].pipe);
-        print_answer(r, &a[i]);
+        print_answer(&a[i]);
     }
     print_sqnr(a);
 }
@@ -175,7 +175,7 @@ static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
     ax_jw_end(w);
 }
 
-static void json_answer(struct ax_json_writer *w, const struct ax_run_answer *a)
+static void json_answer(struct ax_json_writer *w, const struct ax_answer *a)
 {
     ax_jw_object(w, a->pipe);
     if (a->result.n_classes) json_classes(w, &a->result);
@@ -184,7 +184,7 @@ static void json_answer(struct ax_json_writer *w, const struct ax_run_answer *a)
     ax_jw_end(w);
 }
 
-static void json_sqnr(struct ax_json_writer *w, const struct ax_run_answer *a)
+static void json_sqnr(struct ax_json_writer *w, const struct ax_answer *a)
 {
     ax_jw_object(w, "sqnr_db");
     for (int i = 0; i < a[0].n_tensors; i++) ax_jw_double(w, a[0].tensors[i].name, sqnr_of(a, i));
@@ -205,103 +205,158 @@ static void csv_text(const char *s)
     putchar('"');
 }
 
-static void csv_line(const char *input, const char *branch, const char *pipe, const struct ax_class *c)
+static void csv_line(const struct ax_run_report *r, const struct ax_answer *a, const struct ax_class *c)
 {
-    csv_text(input);
-    printf(",%s%s%s,%d,", branch ? branch : "", branch ? "/" : "", pipe, c->index);
+    csv_text(r->frame->name);
+    if (r->moving && r->frame->index >= 0) printf(",%lld", (long long)r->frame->index);
+    if (r->moving && r->frame->index < 0) printf(",");
+    printf(",%s%s%s,%d,", a->branch ? a->branch : "", a->branch ? "/" : "", a->pipe, c->index);
     csv_text(c->label ? c->label : "");
     printf(",%.6g", (double)c->score);
 }
 
-static void csv_answer(const char *input, const char *branch, const struct ax_run_answer *a)
+static void csv_answer(const struct ax_run_report *r, const struct ax_answer *a)
 {
     for (int i = 0; i < a->result.n_classes; i++) {
-        csv_line(input, branch, a->pipe, &a->result.classes[i]);
+        csv_line(r, a, &a->result.classes[i]);
         printf(",,,,\n");
     }
     for (int i = 0; i < a->result.n_objects; i++) {
         const struct ax_object *o = &a->result.objects[i];
-        csv_line(input, branch, a->pipe, &o->is);
+        csv_line(r, a, &o->is);
         printf(",%.2f,%.2f,%.2f,%.2f\n", (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
     }
+}
+
+/* -- JSON, one result after another, so that a stream of any length can be written -- */
+
+/* As a member of a list two levels deep. */
+static void put_indented(struct ax_run_report *r, struct ax_json_writer *w)
+{
+    char *text = ax_jw_finish(w);
+    fputs(r->any ? ",\n" : "\n", stdout);
+    r->any = true;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        if (*line) printf("    %s%s", line, rest && *rest ? "\n" : "");
+    free(text);
+}
+
+static void json_begin(const struct ax_run_report *r)
+{
+    struct ax_json_writer *w = ax_jw_new();
+    ax_jw_object(w, NULL);
+    ax_jw_text(w, "model", r->run->artifact.name);
+    ax_jw_end(w);
+    char *text = ax_jw_finish(w), *end = strrchr(text, '\n');
+    while (end > text && strchr("\n}", end[-1])) end--; /* its closing brace comes later */
+    printf("%.*s,\n  \"results\": [", (int)(end - text), text);
+    free(text);
+}
+
+static struct ax_json_writer *json_frame(const struct ax_frame *f)
+{
+    struct ax_json_writer *w = ax_jw_new();
+    ax_jw_object(w, NULL);
+    ax_jw_text(w, "input", f->name);
+    if (f->index >= 0) {
+        ax_jw_int(w, "frame", f->index);
+        ax_jw_double(w, "time", f->time_s);
+    }
+    return w;
+}
+
+static void json_answers(struct ax_run_report *r, const struct ax_frame *f)
+{
+    struct ax_json_writer *w = json_frame(f);
+    int pipes = r->run->n_pipes;
+    ax_jw_int(w, "width", f->image.width);
+    ax_jw_int(w, "height", f->image.height);
+    if (f->answers[0].branch) ax_jw_object(w, "branches");
+    for (int k = 0; k + pipes <= f->n_answers; k += pipes) {
+        const struct ax_answer *a = &f->answers[k];
+        if (a->branch) ax_jw_object(w, a->branch);
+        for (int i = 0; i < pipes; i++) json_answer(w, &a[i]);
+        if (pipes == 2) json_sqnr(w, a);
+        if (a->branch) ax_jw_end(w);
+    }
+    if (f->answers[0].branch) ax_jw_end(w);
+    ax_jw_end(w);
+    put_indented(r, w);
+}
+
+static void json_failure(struct ax_run_report *r, struct ax_json_writer *w, const struct ax_error *why)
+{
+    ax_jw_text(w, "error", why->message);
+    ax_jw_end(w);
+    put_indented(r, w);
 }
 
 /* -- the report -- */
 
 void ax_report_begin(struct ax_run_report *r)
 {
-    if (r->run->set->csv) printf("input,pipe,index,label,score,left,top,right,bottom\n");
-    if (!r->run->set->json) return;
-    r->json = ax_jw_new();
-    ax_jw_object(r->json, NULL);
-    ax_jw_text(r->json, "model", r->run->artifact.name);
-    ax_jw_array(r->json, "results");
+    if (r->run->set->csv) printf("input,%spipe,index,label,score,left,top,right,bottom\n", r->moving ? "frame," : "");
+    if (r->run->set->json) json_begin(r);
 }
 
-void ax_report_input(struct ax_run_report *r, const char *input, int width, int height)
+static void text_answers(const struct ax_run_report *r, const struct ax_frame *f)
 {
-    r->input = input;
-    if (r->json) {
-        ax_jw_object(r->json, NULL);
-        ax_jw_text(r->json, "input", input);
-        ax_jw_int(r->json, "width", width);
-        ax_jw_int(r->json, "height", height);
-    } else if (r->headed && !r->run->set->csv)
-        printf("%s\n", input);
-}
-
-void ax_report_answer(struct ax_run_report *r, const char *branch, const struct ax_run_answer *answers, int n_answers)
-{
-    if (r->json) {
-        if (branch && !r->in_branches) ax_jw_object(r->json, "branches");
-        r->in_branches = branch != NULL;
-        if (branch) ax_jw_object(r->json, branch);
-        for (int i = 0; i < n_answers; i++) json_answer(r->json, &answers[i]);
-        if (n_answers == 2) json_sqnr(r->json, answers);
-        if (branch) ax_jw_end(r->json);
-        return;
+    int pipes = r->run->n_pipes;
+    if (r->headed && f->index >= 0)
+        printf("%s frame %lld\n", f->name, (long long)f->index);
+    else if (r->headed)
+        printf("%s\n", f->name);
+    for (int k = 0; k + pipes <= f->n_answers; k += pipes) {
+        const struct ax_answer *a = &f->answers[k];
+        if (a->branch) printf("%s:\n", a->branch);
+        if (pipes == 2)
+            print_comparison(a);
+        else
+            print_answer(a);
     }
-    if (r->run->set->csv) {
-        for (int i = 0; i < n_answers; i++) csv_answer(r->input, branch, &answers[i]);
-        return;
-    }
-    if (branch) printf("%s:\n", branch);
-    if (n_answers == 2)
-        print_comparison(r, answers);
-    else
-        print_answer(r, &answers[0]);
+    if (r->headed) printf("\n");
 }
 
-void ax_report_input_end(struct ax_run_report *r)
+void ax_report_frame(struct ax_run_report *r, const struct ax_frame *f)
 {
-    if (r->json) {
-        if (r->in_branches) ax_jw_end(r->json);
-        r->in_branches = false;
-        ax_jw_end(r->json);
-    } else if (r->headed && !r->run->set->csv)
-        printf("\n");
+    r->frame = f;
+    if (r->run->set->json) {
+        json_answers(r, f);
+    } else if (r->run->set->csv) {
+        for (int i = 0; i < f->n_answers; i++) csv_answer(r, &f->answers[i]);
+    } else {
+        text_answers(r, f);
+    }
 }
 
-void ax_report_failure(struct ax_run_report *r, const char *input, const struct ax_error *why)
+static void say(const char *input, const struct ax_error *why)
 {
-    if (r->json) {
-        ax_jw_object(r->json, NULL);
-        ax_jw_text(r->json, "input", input);
-        ax_jw_text(r->json, "error", why->message);
-        ax_jw_end(r->json);
-    }
+    bool named = strstr(why->message, input) != NULL;
     fflush(stdout);
-    fprintf(stderr, "axrun: %s%s%s\n", strstr(why->message, input) ? "" : input, strstr(why->message, input) ? "" : ": ",
-            why->message);
+    fprintf(stderr, "axrun: %s%s%s\n", named ? "" : input, named ? "" : ": ", why->message);
 }
 
-void ax_report_end(struct ax_run_report *r)
+void ax_report_input_failure(struct ax_run_report *r, const char *input, const struct ax_error *why)
 {
-    if (!r->json) return;
-    ax_jw_end(r->json);
-    ax_jw_end(r->json);
-    char *text = ax_jw_finish(r->json);
-    fputs(text, stdout);
-    free(text);
-    r->json = NULL;
+    if (r->run->set->json) {
+        struct ax_json_writer *w = ax_jw_new();
+        ax_jw_object(w, NULL);
+        ax_jw_text(w, "input", input);
+        json_failure(r, w, why);
+    }
+    say(input, why);
+}
+
+void ax_report_failure(struct ax_run_report *r, const struct ax_frame *f)
+{
+    if (r->run->set->json) json_failure(r, json_frame(f), &f->err);
+    say(f->name, &f->err);
+}
+
+void ax_report_end(struct ax_run_report *r, const char *profile)
+{
+    if (!r->run->set->json) return;
+    printf("%s]", r->any ? "\n  " : "");
+    if (profile) printf(",\n  \"profile\": %s", profile);
+    printf("\n}\n");
 }

@@ -67,8 +67,6 @@ must_fail 1 "*none*no picture*" axrun digits none
 # Wrong models.
 must_fail 1 "*no model 'digit'*did you mean digits?*" axrun digit mixed/a.png
 must_fail 1 "*none*neither model.json, model.axmodel nor partition.json*" axrun none mixed/a.png
-must_fail 1 "*axcompile*digits.onnx*" axrun "$source/models/digits/digits.onnx" mixed/a.png
-must_fail 1 "*axcompile*" axrun "$source/models/digits/digits.json" mixed/a.png
 must_fail 1 "*no/such/model*" axrun no/such/model mixed/a.png
 head -c 3000 build/digits/digits/1/model.axmodel >short.axmodel
 must_fail 1 "*short.axmodel*" axrun short.axmodel mixed/a.png
@@ -85,6 +83,38 @@ must_fail 2 "*no input*" axrun digits
 must_fail 2 "*--out*--tensors*" axrun digits mixed/a.png --out x.npz
 must_fail 2 "*--compare*" axrun digits mixed/a.png --compare --pipe float
 must_fail 1 "*999 asked for*" axrun digits mixed/a.png --cores 999
+
+# Only the .onnx is there: compiled on the first run, found on the second.
+mkdir -p first/models && cp -r "$source/models/digits" first/models
+cp "$pictures/7_005.png" first/seven.png
+cd first || exit 1
+run axrun digits seven.png --top_k 1
+expect_rc 0
+expect_out "*1. 7 (0.9*"
+expect_err "Compiled *"
+[ -f build/digits/digits/1/model.axmodel ] || fail "build/digits/digits/1 is not there"
+for model in digits models/digits/digits.onnx models/digits/digits.json; do
+    run axrun $model seven.png --top_k 1
+    expect_rc 0
+    expect_out "*1. 7 (0.9*"
+    expect_quiet
+done
+rm -r build models/digits/calib
+must_fail 1 "*models/digits/digits.onnx*--calib*" axrun digits seven.png
+run axrun digits seven.png --top_k 1 --calib "$source/models/digits/calib"
+expect_rc 0
+expect_err "Compiled *"
+rm -r build
+run axrun digits seven.png --json --pipe float
+expect_rc 0
+expect_out '*"float": {*"label": "7"*'
+cd ..
+
+# A float model says what it is.
+axcompile "$source/models/digits/digits.onnx" --precision float32 -o floating >compile.txt 2>&1
+run axrun floating "$pictures/7_005.png" --csv
+expect_out "*,float,7,7,*"
+must_fail 1 "*nothing to compare*" axrun floating "$pictures/7_005.png" --compare
 
 # The float model beside int8.
 run axrun digits "$pictures/7_005.png" --pipe float
