@@ -317,7 +317,7 @@ enum ax_status ax_join_plan(struct ax_join *j, const struct ax_join_edge *edges,
     int all = 0;
     for (int m = 0; m < j->n_models; m++) all += j->models[m].graph->n_inputs;
     j->inputs = AX_NEW(&j->mem, struct ax_join_input, all + 1);
-    j->n_inputs = 0;
+    j->n_inputs = j->n_outputs = 0;
     enum ax_status s = AX_OK;
     switch (j->action) {
     case AX_JOIN_AUTO_INPUTS: s = auto_inputs(j, err); break;
