@@ -8,7 +8,6 @@
 struct level {
     uint64_t *ready; /* n_words an ideal: nodes that may be added */
     uint64_t *hash;
-    int64_t *live; /* bytes alive across its border */
     int first, count;
 };
 
@@ -20,6 +19,7 @@ struct maker {
     struct level now, next;
     int *slots, n_slots, cap_slots; /* hash table of the next level */
     int cap_level;
+    struct ax_lattice_limit limit;
 };
 
 static void *grow(void *p, int64_t count, size_t size)
@@ -51,6 +51,8 @@ static void reserve_ideal(struct maker *m)
     l->size = grow(l->size, l->cap_ideals, sizeof *l->size);
     l->compute = grow(l->compute, l->cap_ideals, sizeof *l->compute);
     l->param_bytes = grow(l->param_bytes, l->cap_ideals, sizeof *l->param_bytes);
+    int64_t **sums[] = {&l->live, &l->head_in, &l->tail_in, &l->head_out, &l->tail_out};
+    for (int i = 0; i < 5; i++) *sums[i] = grow(*sums[i], l->cap_ideals, sizeof(int64_t));
     l->first_edge = grow(l->first_edge, l->cap_ideals + 1, sizeof *l->first_edge);
 }
 
@@ -62,7 +64,6 @@ static void reserve_level(struct maker *m, int count)
     for (int i = 0; i < 2; i++) {
         both[i]->ready = grow(both[i]->ready, (int64_t)m->cap_level * m->l->n_words, sizeof(uint64_t));
         both[i]->hash = grow(both[i]->hash, m->cap_level, sizeof(uint64_t));
-        both[i]->live = grow(both[i]->live, m->cap_level, sizeof(int64_t));
     }
 }
 
@@ -81,21 +82,52 @@ static void rehash(struct maker *m, int n_slots)
     }
 }
 
-/* Bytes alive after node v joined an ideal (whose bits already have v) that had `live` before. */
-static int64_t live_after(const struct maker *m, const uint64_t *bits, int v, int64_t live)
+static int readers_inside(const struct ax_seg_tensor *t, const uint64_t *bits)
 {
+    int n = 0;
+    for (int c = 0; c < t->n_consumers; c++) n += bits[t->consumers[c] / 64] >> (t->consumers[c] % 64) & 1;
+    return n;
+}
+
+/* Sums over ideal `id`, which is `from` with node v; its bits are set. */
+static void add_sums(struct maker *m, int from, int id, int v)
+{
+    struct ax_lattice *l = m->l;
+    const uint64_t *bits = ideal_bits(l, id);
+    l->size[id] = l->size[from] + 1;
+    l->compute[id] = l->compute[from] + m->p->nodes[v].compute;
+    l->param_bytes[id] = l->param_bytes[from] + m->p->nodes[v].param_bytes;
+    l->live[id] = l->live[from];
+    l->head_in[id] = l->head_in[from];
+    l->tail_in[id] = l->tail_in[from];
+    l->head_out[id] = l->head_out[from];
+    l->tail_out[id] = l->tail_out[from];
     for (int i = m->links->out_start[v]; i < m->links->out_start[v + 1]; i++) {
         const struct ax_seg_tensor *t = &m->p->tensors[m->links->out[i]];
-        if (t->n_consumers) live += t->bytes;
+        if (t->n_consumers) l->live[id] += t->bytes;
+        if (t->n_consumers || t->is_output) l->head_out[id] += t->bytes;
+        if (t->is_output) l->tail_out[id] -= t->bytes;
     }
     for (int i = m->links->in_start[v]; i < m->links->in_start[v + 1]; i++) {
         const struct ax_seg_tensor *t = &m->p->tensors[m->links->in[i]];
-        if (t->producer < 0) continue;
-        int c = 0;
-        while (c < t->n_consumers && bits[t->consumers[c] / 64] >> (t->consumers[c] % 64) & 1) c++;
-        if (c == t->n_consumers) live -= t->bytes;
+        int inside = readers_inside(t, bits);
+        bool last = inside == t->n_consumers;
+        if (t->producer < 0 && inside == 1) l->head_in[id] += t->bytes;
+        if (t->producer < 0 && last) l->tail_in[id] -= t->bytes;
+        if (t->producer >= 0 && last) l->live[id] -= t->bytes;
+        if (t->producer >= 0 && last && !t->is_output) l->head_out[id] -= t->bytes;
     }
-    return live;
+}
+
+static bool within(const struct maker *m, int from, int v)
+{
+    const struct ax_lattice *l = m->l;
+    const struct ax_seg_rates *r = &m->p->rates;
+    if (l->size[from] + 1 == l->n_nodes) return false; /* all nodes: comes last */
+    int64_t params = l->param_bytes[from] + m->p->nodes[v].param_bytes - m->limit.stages * r->on_chip_bytes;
+    int64_t cost = l->compute[from] + m->p->nodes[v].compute + m->limit.stages * r->overhead;
+    if (params > 0) cost += ax_seg_move(params, r->stream) - m->limit.stages;
+    return cost <= m->limit.cost;
 }
 
 static void find_ready(const struct maker *m, int v, const uint64_t *bits, uint64_t *ready)
@@ -127,11 +159,8 @@ static int add_ideal(struct maker *m, int from, int v)
     int index = m->next.count++;
     m->slots[at & mask] = index;
     l->n_ideals++;
-    l->size[id] = l->size[m->now.first + from] + 1;
-    l->compute[id] = l->compute[m->now.first + from] + m->p->nodes[v].compute;
-    l->param_bytes[id] = l->param_bytes[m->now.first + from] + m->p->nodes[v].param_bytes;
+    add_sums(m, m->now.first + from, id, v);
     m->next.hash[index] = hash;
-    m->next.live[index] = live_after(m, bits, v, m->now.live[from]);
     uint64_t *ready = m->next.ready + (int64_t)index * words;
     memcpy(ready, m->now.ready + (int64_t)from * words, bytes);
     find_ready(m, v, bits, ready);
@@ -161,7 +190,7 @@ static bool extend(struct maker *m, int max_ideals)
         for (int w = 0; w < l->n_words; w++)
             for (uint64_t left = m->now.ready[(int64_t)i * l->n_words + w]; left; left &= left - 1) {
                 int v = w * 64 + __builtin_ctzll(left);
-                add_edge(l, v, m->next.first + add_ideal(m, i, v));
+                if (within(m, m->now.first + i, v)) add_edge(l, v, m->next.first + add_ideal(m, i, v));
             }
         if (l->n_ideals > max_ideals) return false;
     }
@@ -193,11 +222,10 @@ static void move_ideal(struct maker *m, int to, int from)
     int a = m->next.first + to, b = m->next.first + from, w = l->n_words;
     memmove(ideal_bits(l, a), ideal_bits(l, b), sizeof(uint64_t) * (size_t)w);
     memmove(m->next.ready + (int64_t)to * w, m->next.ready + (int64_t)from * w, sizeof(uint64_t) * (size_t)w);
+    int64_t *sums[] = {l->compute, l->param_bytes, l->live, l->head_in, l->tail_in, l->head_out, l->tail_out};
     l->size[a] = l->size[b];
-    l->compute[a] = l->compute[b];
-    l->param_bytes[a] = l->param_bytes[b];
+    for (int i = 0; i < 7; i++) sums[i][a] = sums[i][b];
     m->next.hash[to] = m->next.hash[from];
-    m->next.live[to] = m->next.live[from];
 }
 
 /* Keeps `width` ideals of the next level, and edges that lead to them. */
@@ -211,7 +239,7 @@ static void narrow(struct maker *m, int width)
     int *where = grow(NULL, count, sizeof *where);
     for (int i = 0; i < count; i++) {
         bool first = is_prefix(l, m->next.first + i);
-        ranks[i] = (struct rank){first ? -1 : m->next.live[i], i};
+        ranks[i] = (struct rank){first ? -1 : l->live[m->next.first + i], i};
         where[i] = -1;
     }
     qsort(ranks, (size_t)count, sizeof *ranks, by_live);
@@ -251,10 +279,14 @@ static void start(struct maker *m)
     l->n_ideals = 1;
     memset(l->bits, 0, sizeof(uint64_t) * (size_t)l->n_words);
     l->size[0] = 0;
-    l->compute[0] = l->param_bytes[0] = 0;
+    l->compute[0] = l->param_bytes[0] = l->live[0] = l->head_in[0] = l->tail_in[0] = l->head_out[0] = l->tail_out[0] = 0;
+    for (int t = 0; t < m->p->n_tensors; t++) {
+        const struct ax_seg_tensor *x = &m->p->tensors[t];
+        if (x->producer < 0 && x->n_consumers) l->tail_in[0] += x->bytes;
+        if (x->producer >= 0 && x->is_output) l->tail_out[0] += x->bytes;
+    }
     memset(m->now.ready, 0, sizeof(uint64_t) * (size_t)l->n_words);
     m->now.hash[0] = 0;
-    m->now.live[0] = 0;
     m->now.count = 1;
     for (int v = 0; v < n; v++)
         if (!m->links->n_preds[v]) m->now.ready[v / 64] |= 1ull << (v % 64);
@@ -266,34 +298,52 @@ static void release(struct maker *m)
     for (int i = 0; i < 2; i++) {
         free(both[i]->ready);
         free(both[i]->hash);
-        free(both[i]->live);
     }
     free(m->zobrist);
     free(m->slots);
 }
 
-void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
-                     int width)
+/* The ideal of all nodes. */
+static void add_all(struct maker *m)
 {
-    struct maker m = {.l = out, .p = p, .links = links};
+    struct ax_lattice *l = m->l;
+    reserve_ideal(m);
+    int id = l->n_ideals++;
+    uint64_t *bits = ideal_bits(l, id);
+    memset(bits, 0, sizeof(uint64_t) * (size_t)l->n_words);
+    l->size[id] = l->n_nodes;
+    l->compute[id] = l->param_bytes[id] = l->live[id] = l->tail_in[id] = l->tail_out[id] = 0;
+    l->head_in[id] = l->tail_in[0];
+    l->head_out[id] = l->tail_out[0];
+    for (int v = 0; v < l->n_nodes; v++) {
+        bits[v / 64] |= 1ull << (v % 64);
+        l->compute[id] += m->p->nodes[v].compute;
+        l->param_bytes[id] += m->p->nodes[v].param_bytes;
+    }
+    l->first_edge[id] = l->first_edge[id + 1] = l->n_edges;
+}
+
+void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
+                     int width, const struct ax_lattice_limit *limit)
+{
+    struct maker m = {.l = out, .p = p, .links = links, .limit = *limit};
     memset(out, 0, sizeof *out);
     out->n_nodes = p->n_nodes;
     out->n_words = p->n_nodes / 64 + 1;
     out->exact = true;
     start(&m);
     bool fits = true;
-    for (int s = 0; s < p->n_nodes && fits; s++) {
+    while (m.now.count && fits) {
         fits = extend(&m, width ? INT32_MAX / 2 : max_ideals);
         if (fits && width) narrow(&m, width);
         struct level t = m.now;
         m.now = m.next;
         m.next = t;
     }
-    if (fits) {
-        out->first_edge[out->n_ideals - 1] = out->first_edge[out->n_ideals] = out->n_edges;
-    } else {
+    if (fits)
+        add_all(&m);
+    else
         ax_lattice_free(out);
-    }
     release(&m);
 }
 
@@ -306,5 +356,10 @@ void ax_lattice_free(struct ax_lattice *l)
     free(l->size);
     free(l->compute);
     free(l->param_bytes);
+    free(l->live);
+    free(l->head_in);
+    free(l->tail_in);
+    free(l->head_out);
+    free(l->tail_out);
     memset(l, 0, sizeof *l);
 }

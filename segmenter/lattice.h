@@ -14,14 +14,23 @@ struct ax_lattice {
     int *edge_node, *edge_to;
     int *size;
     int64_t *compute, *param_bytes; /* sums over the ideal */
+    int64_t *live;                  /* bytes made inside and read outside */
+    int64_t *head_in, *tail_in;     /* of the model's inputs that are read inside; outside */
+    int64_t *head_out, *tail_out;   /* made inside and read outside or given out; given out from outside */
     int cap_ideals, n_edges, cap_edges;
 };
 
-/* All ideals if there are at most max_ideals of them (else n_ideals is 0 and nothing is held).
- * With width > 0: of each size at most `width`, those across whose border the fewest bytes are alive, and always the first
- * nodes in the problem's own order. */
+/* What cannot be the last cut of a chain, and so no cut at all: monotone in compute and param_bytes. */
+struct ax_lattice_limit {
+    int64_t cost;   /* that all segments but the last may have together */
+    int64_t stages; /* how many these are: their on-chip memory holds that many parameters */
+};
+
+/* All ideals within the limit, and that of all nodes, if there are at most max_ideals of them (else n_ideals is 0 and nothing
+ * is held). With width > 0: of each size at most `width`, those across whose border the fewest bytes are alive, and always the
+ * first nodes in the problem's own order. */
 void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
-                     int width);
+                     int width, const struct ax_lattice_limit *limit);
 void ax_lattice_free(struct ax_lattice *l);
 
 static inline bool ax_lattice_has(const struct ax_lattice *l, int ideal, int node)

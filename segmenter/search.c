@@ -117,12 +117,13 @@ struct start { /* the ideal where a walk begins, and the labels that it has */
     int64_t power; /* the most that a stage may cost, in bounds */
 };
 
+/* For stages that are neither the first nor the last. */
 static bool find_start(struct walk *w, int ideal, struct start *st)
 {
     st->ideal = ideal;
     st->n_ks = 0;
     st->power = 0;
-    for (int k = 0; k < w->n; k++) {
+    for (int k = 1; k < w->n - 1; k++) {
         const struct label *a = label_at(w, ideal, k);
         if (a->from < 0) continue;
         st->ks[st->n_ks++] = k;
@@ -176,6 +177,35 @@ static bool walk_from(struct walk *w, const struct start *st)
         if (!visit(w, st, g)) g->edge = l->first_edge[to + 1];
     }
     return w->s->work_left > 0;
+}
+
+/* First stages, from nothing to any ideal, and last ones, from any ideal to the end, need no walk. */
+static void first_stages(struct walk *w)
+{
+    const struct ax_lattice *l = w->s->lattice;
+    const struct ax_seg_rates *r = &w->s->p->rates;
+    for (int i = w->n == 1 ? l->n_ideals - 1 : 1; i < l->n_ideals; i++) {
+        if (w->s->opt->max_stage_params && l->param_bytes[i] > w->s->opt->max_stage_params) continue;
+        offer(w, 0, i, 0,
+              l->compute[i] + ax_seg_stream(r, l->param_bytes[i]) + ax_seg_move(l->head_in[i], r->in) +
+                  ax_seg_move(l->head_out[i], r->out) + r->overhead,
+              0);
+    }
+    w->s->work_left -= l->n_ideals;
+}
+
+static void last_stage(struct walk *w, int i)
+{
+    const struct ax_lattice *l = w->s->lattice;
+    const struct ax_seg_rates *r = &w->s->p->rates;
+    int last = l->n_ideals - 1;
+    int64_t params = l->param_bytes[last] - l->param_bytes[i];
+    if (w->n == 1 || label_at(w, i, w->n - 1)->from < 0) return;
+    if (w->s->opt->max_stage_params && params > w->s->opt->max_stage_params) return;
+    offer(w, i, last, w->n - 1,
+          l->compute[last] - l->compute[i] + ax_seg_stream(r, params) + ax_seg_move(l->tail_in[i] + l->live[i], r->in) +
+              ax_seg_move(l->tail_out[i], r->out) + r->overhead,
+          l->live[i]);
 }
 
 static void extract(struct walk *w, int *stage_of, int *replicas)
@@ -232,7 +262,9 @@ enum ax_seg_answer ax_seg_search(struct ax_seg_search *s, int64_t bound, bool an
     s->next_bound = INT64_MAX;
     struct start st;
     bool on = can_finish(&w, 0, 0, 0);
-    for (int i = 0; i < last && on; i++) {
+    if (on) first_stages(&w);
+    for (int i = 1; i < last && on; i++) {
+        last_stage(&w, i);
         if (find_start(&w, i, &st)) on = walk_from(&w, &st);
         if (any && label_at(&w, last, w.n)->from >= 0) break;
     }

@@ -26,6 +26,12 @@ static int64_t most_cores(const struct ax_seg_solve_options *opt)
     return most;
 }
 
+static int64_t cores_before_last(const struct ax_seg_solve_options *opt)
+{
+    if (opt->n_cores) return opt->n_cores - 1;
+    return total_cores(opt) - (opt->replicas ? opt->replicas[opt->n_stages - 1] : 1);
+}
+
 static int64_t share(int64_t cost, int64_t cores)
 {
     return (cost + cores - 1) / cores;
@@ -138,7 +144,9 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
 static bool over_lattice(struct solver *s, int max_ideals, int width, int64_t work)
 {
     struct ax_lattice l;
-    ax_lattice_make(&l, s->p, &s->links, max_ideals, width);
+    struct ax_lattice_limit limit = {INT64_MAX, s->opt->n_stages - 1};
+    if (s->best->bottleneck >= 0) limit.cost = s->best->bottleneck * cores_before_last(s->opt);
+    ax_lattice_make(&l, s->p, &s->links, max_ideals, width, &limit);
     if (!l.n_ideals) return false;
     if (work > s->work_left) work = s->work_left;
     struct ax_seg_search search = {.p = s->p, .links = &s->links, .lattice = &l, .opt = s->opt, .work_left = work};
