@@ -52,6 +52,8 @@ static bool can_finish(struct walk *w, int ideal, int k, int cores)
     if (ideal == all) return false;
     int64_t params = l->param_bytes[all] - l->param_bytes[ideal];
     int64_t cost = l->compute[all] - l->compute[ideal] + left * r->overhead;
+    /* What is alive, and the model's inputs that are still to be read, enter at least once; each stage rounds down twice. */
+    cost += ax_seg_move(l->live[ideal] + l->tail_in[ideal], r->in) + ax_seg_move(l->tail_out[ideal], r->out) - 2 * left;
     if (params > left * r->on_chip_bytes) cost += ax_seg_move(params - left * r->on_chip_bytes, r->stream) - left;
     if (w->s->opt->max_stage_params && params > left * w->s->opt->max_stage_params) return false;
     int64_t power = w->s->opt->n_cores ? w->s->opt->n_cores - cores : w->cores_behind[k];
