@@ -78,6 +78,7 @@ static enum ax_status find_best(struct ax_segment_job *j, struct verdict *v, str
 {
     struct ax_seg_solve_options opt = {
         .n_stages = j->n_segments, .replicas = v->now.replicas, .max_stage_params = j->set->max_segment_bytes};
+    ax_segment_effort(j, false, &opt);
     return ax_seg_solve(&j->costs.problem, &opt, &v->best, &j->mem, err);
 }
 

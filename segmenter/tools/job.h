@@ -60,7 +60,8 @@ void ax_segment_unload(struct ax_segment_job *j);
 /* plan.c: costs, number of segments, the partition */
 enum ax_status ax_segment_costs(struct ax_segment_job *j, struct ax_error *err);
 enum ax_status ax_segment_plan(struct ax_segment_job *j, struct ax_error *err);
-/* quick: a good partition, without the proof. */
+/* How long the solver may look, by --effort. quick: for a good partition, without the proof. */
+void ax_segment_effort(const struct ax_segment_job *j, bool quick, struct ax_seg_solve_options *opt);
 enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, bool quick, struct ax_seg_solution *out, struct ax_error *err);
 enum ax_status ax_segment_cut(struct ax_segment_job *j, struct ax_error *err); /* fills parts from the solution */
 void ax_segment_drop_parts(struct ax_segment_job *j);

@@ -48,14 +48,20 @@ static enum ax_status replicas_of(struct ax_segment_job *j, int n, struct ax_seg
     return AX_OK;
 }
 
-enum { IDEALS = 100000, WORK = 20000000 }; /* of the solver, for --effort 1 */
+enum { IDEALS = 1000000, WORK = 30000000 }; /* of the solver, for --effort 1: some seconds, 300 MB */
+
+void ax_segment_effort(const struct ax_segment_job *j, bool quick, struct ax_seg_solve_options *opt)
+{
+    int effort = (int)j->set->effort;
+    opt->max_ideals = quick ? 1 : effort > 20 ? 20 * IDEALS : effort * IDEALS;
+    opt->max_work = quick ? WORK / 10 : (int64_t)effort * WORK;
+}
 
 enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, bool quick, struct ax_seg_solution *out, struct ax_error *err)
 {
-    int replicas[AX_SEG_MAX_STAGES], effort = (int)j->set->effort;
+    int replicas[AX_SEG_MAX_STAGES];
     struct ax_seg_solve_options opt = {.n_stages = n, .max_stage_params = j->set->max_segment_bytes};
-    opt.max_ideals = quick ? 1 : effort * IDEALS;
-    opt.max_work = quick ? WORK / 10 : (int64_t)effort * WORK;
+    ax_segment_effort(j, quick, &opt);
     enum ax_status s = replicas_of(j, n, &opt, replicas, err);
     return s ? s : ax_seg_solve(&j->costs.problem, &opt, out, &j->mem, err);
 }
