@@ -106,6 +106,32 @@ static void drop_wrong_labels(struct ax_compile_job *j)
     }
 }
 
+static struct ax_param *param_of(struct ax_pipe_step *step, const char *name)
+{
+    const struct ax_param_row *row = ax_pipe_row(step->kind)->params;
+    int k = 0;
+    while (row[k].name && strcmp(row[k].name, name) != 0) k++;
+    return row[k].name ? &step->params[k] : NULL;
+}
+
+/* Anchors of an SSD: MODEL_anchors.npy or anchors.npy beside the model; else they are expected beside the artifact. */
+static void find_anchors(struct ax_compile_job *j)
+{
+    char *dir = ax_path_dir(&j->mem, j->path), *stem = ax_path_stem(&j->mem, j->path);
+    const char *names[] = {ax_arena_printf(&j->mem, "%s_anchors.npy", stem), "anchors.npy"};
+    for (int i = 0; i < j->pipeline.n_after; i++) {
+        struct ax_pipe_step *step = &j->pipeline.after[i];
+        struct ax_param *param = step->kind == AX_PIPE_DECODE_SSD ? param_of(step, "anchors") : NULL;
+        if (!param || !param->text) continue;
+        for (int k = 0; k < 2 && param->text[0] != '/'; k++) {
+            char *full = realpath(ax_path_join(&j->mem, dir, names[k]), NULL);
+            if (full) param->text = ax_arena_str(&j->mem, full);
+            free(full);
+        }
+        if (param->text[0] != '/') j->anchors_missing = ax_path_join(&j->mem, j->dir, param->text);
+    }
+}
+
 static enum ax_status of_family(struct ax_compile_job *j, const char *family, struct ax_error *err)
 {
     int64_t width, height, channels;
@@ -118,6 +144,7 @@ static enum ax_status of_family(struct ax_compile_job *j, const char *family, st
     j->pipeline.family = j->pipeline.name;
     j->pipeline.description = NULL;
     drop_wrong_labels(j);
+    find_anchors(j);
     return AX_OK;
 }
 
@@ -173,6 +200,8 @@ enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
 const char *ax_job_pipeline_warning(struct ax_compile_job *j)
 {
     int64_t w, h, c;
+    if (j->anchors_missing && !ax_file_exists(j->anchors_missing))
+        return ax_arena_printf(&j->mem, "decode_ssd reads its anchors from %s, which is not there", j->anchors_missing);
     if (!j->pipeline_assumed || !picture_input(j->source, &w, &h, &c)) return NULL;
     const char *hint = j->family_hint
                            ? ax_arena_printf(&j->mem, " Its outputs look like %s: --family %s.", j->family_hint, j->family_hint)
@@ -209,7 +238,8 @@ static enum ax_status settle_steps(struct ax_compile_job *j, struct ax_pipe_step
         const struct ax_param_row *row = ax_pipe_row(steps[i].kind)->params;
         for (int k = 0; row[k].name; k++) {
             struct ax_param *param = &steps[i].params[k];
-            if (param->given && !strcmp(row[k].name, "anchors") && row[k].kind == AX_PARAM_TEXT && *j->pipeline.dir)
+            bool placed = param->text && (*j->pipeline.dir || param->text[0] == '/');
+            if (param->given && !strcmp(row[k].name, "anchors") && row[k].kind == AX_PARAM_TEXT && placed)
                 param->text = ax_path_relative(&j->mem, j->dir, ax_path_join(&j->mem, j->pipeline.dir, param->text));
             if (row[k].kind != AX_PARAM_LABELS || !param->given || !param->text) continue;
             enum ax_status s = inline_labels(j, param, err);

@@ -44,11 +44,12 @@ struct ax_compile_job {
     bool min_sqnr_given, preprocessing_given, output_type_given;
     struct ax_arena mem;
     struct ax_descriptor pipeline;
-    bool pipeline_assumed;   /* nobody said how pictures become inputs */
-    bool family_recognized;  /* the pipeline's family was told from the outputs */
-    const char *family_hint; /* a family that may fit; NULL: none */
-    bool pipeline_followed;  /* model.json of an artifact that is up to date is a new one */
-    int labels_dropped;      /* of the family, because the model has another number of classes */
+    bool pipeline_assumed;       /* nobody said how pictures become inputs */
+    bool family_recognized;      /* the pipeline's family was told from the outputs */
+    const char *anchors_missing; /* where an SSD's anchors are expected; NULL: found */
+    const char *family_hint;     /* a family that may fit; NULL: none */
+    bool pipeline_followed;      /* model.json of an artifact that is up to date is a new one */
+    int labels_dropped;          /* of the family, because the model has another number of classes */
     struct ax_calib *calib;
     struct ax_precision precision; /* what the file asks for layer by layer */
     struct ax_graph *source;       /* as imported and through the passes */

@@ -166,6 +166,20 @@ static bool is_yolov5(const struct view *v)
     return v->n == 1 && v->out[0].rows == 3 * cells(v, 3) && v->out[0].columns > 5;
 }
 
+/* Raw heads of three anchors a scale; older YOLOs have the same and decode them otherwise. */
+static bool may_be_yolov5(const struct view *v)
+{
+    for (int i = 0; i < 3 && v->n == 3; i++) {
+        int64_t s = 8 << i;
+        int found = 0;
+        for (int k = 0; k < 3; k++)
+            found += v->out[k].h == v->height / s && v->out[k].w == v->width / s && v->out[k].channels > 15 &&
+                     v->out[k].channels % 3 == 0;
+        if (found != 1) return false;
+    }
+    return v->n == 3;
+}
+
 static bool is_yolox(const struct view *v)
 {
     return v->n == 1 && tables(v, cells(v, 3), 85) == 1;
@@ -269,6 +283,7 @@ static const struct rule {
     {"nanodet_plus", true, is_nanodet_plus},
     {"yolov8", false, may_be_yolov8},
     {"yolox", false, may_be_yolox},
+    {"yolov5", false, may_be_yolov5},
     {"ssd_mobilenet", false, may_be_ssd},
     {"deeplabv3", false, may_be_deeplabv3},
     {"classifier", false, may_be_classifier},

@@ -102,6 +102,7 @@ static void likely(void **state)
     (void)state;
     EXPECT("yolov8", false, IMAGE(640, 640), TABLE(7, 8400)); /* three classes, or two and an angle */
     EXPECT("yolox", false, IMAGE(416, 416), TABLE(3549, 8));
+    EXPECT("yolov5", false, IMAGE(640, 640), MAP(24, 80, 80), MAP(24, 40, 40), MAP(24, 20, 20));
     EXPECT("ssd_mobilenet", false, IMAGE(300, 300), TABLE(1917, 4), TABLE(1917, 91));
     EXPECT("deeplabv3", false, IMAGE(513, 513), MAP(21, 513, 513));
     EXPECT("classifier", false, IMAGE(224, 224), {2, {1, 1000}});
