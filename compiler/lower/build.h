@@ -50,7 +50,8 @@ struct low_consts {
     struct low_const_slot {
         uint64_t hash;
         int64_t offset, bytes;
-    } * slots; /* open addressing; bytes -1: empty */
+        bool taken;
+    } * slots; /* open addressing */
     int n_slots, n_used;
 };
 

@@ -35,7 +35,7 @@ static struct low_const_slot *find_slot(const struct low_consts *c, uint64_t has
 {
     for (uint64_t i = hash;; i++) {
         struct low_const_slot *s = &c->slots[i & (uint64_t)(c->n_slots - 1)];
-        if (s->bytes < 0) return s;
+        if (!s->taken) return s;
         if (s->hash == hash && s->bytes == bytes && !memcmp(c->data + s->offset, data, (size_t)bytes)) return s;
     }
 }
@@ -43,17 +43,15 @@ static struct low_const_slot *find_slot(const struct low_consts *c, uint64_t has
 static bool grow_slots(struct low_consts *c)
 {
     if (2 * (c->n_used + 1) <= c->n_slots) return true;
-    struct low_consts bigger = *c;
-    bigger.n_slots = c->n_slots ? 2 * c->n_slots : 256;
-    bigger.slots = malloc(sizeof *bigger.slots * (size_t)bigger.n_slots);
-    if (!bigger.slots) return false;
-    for (int i = 0; i < bigger.n_slots; i++) bigger.slots[i].bytes = -1;
-    for (int i = 0; i < c->n_slots; i++) {
-        const struct low_const_slot *s = &c->slots[i];
-        if (s->bytes >= 0) *find_slot(&bigger, s->hash, c->data + s->offset, s->bytes) = *s;
-    }
-    free(c->slots);
-    *c = bigger;
+    struct low_const_slot *old = c->slots;
+    int n_old = c->n_slots, n = n_old > 0 ? 2 * n_old : 256;
+    struct low_const_slot *slots = calloc((size_t)n, sizeof *slots);
+    if (!slots) return false;
+    c->slots = slots;
+    c->n_slots = n;
+    for (int i = 0; i < n_old; i++)
+        if (old[i].taken) *find_slot(c, old[i].hash, c->data + old[i].offset, old[i].bytes) = old[i];
+    free(old);
     return true;
 }
 
@@ -65,7 +63,7 @@ int64_t low_consts_add(struct low_consts *c, const void *data, int64_t bytes, bo
         if (!grow_slots(c)) return -1;
         hash = hash_bytes(data, bytes);
         slot = find_slot(c, hash, data, bytes);
-        if (slot->bytes >= 0) return slot->offset;
+        if (slot->taken) return slot->offset;
     }
     int64_t offset = c->used, end = offset + (bytes + 63) / 64 * 64;
     if (!grow_data(c, end + AX_SLACK)) return -1;
@@ -73,7 +71,7 @@ int64_t low_consts_add(struct low_consts *c, const void *data, int64_t bytes, bo
     memset(c->data + offset + bytes, 0, (size_t)(end + AX_SLACK - offset - bytes));
     c->used = end;
     if (slot) {
-        *slot = (struct low_const_slot){hash, offset, bytes};
+        *slot = (struct low_const_slot){hash, offset, bytes, true};
         c->n_used++;
     }
     return offset;
