@@ -68,7 +68,7 @@ enum ax_status low_concat(struct low *L, const struct ax_node *n)
     if (axis < 0) axis += low_op(L, y)->rank;
     for (int i = 0; i < n->n_inputs; i++) {
         int x = low_in(L, n->inputs[i]);
-        struct ax_copy_params p;
+        struct ax_copy_params p = {0};
         LOW_TRY(copy_begin(L, x, y, &p));
         p.out_offset = (int32_t)(at * p.out_stride[axis]);
         copy_step(L, x, y, &p);
@@ -80,7 +80,7 @@ enum ax_status low_concat(struct low *L, const struct ax_node *n)
 /* Copies a box of x, `first` its corner and `step` its stride by dimension, to all of y. */
 static enum ax_status copy_box(struct low *L, int x, int y, const int64_t *first, const int64_t *step)
 {
-    struct ax_copy_params p;
+    struct ax_copy_params p = {0};
     LOW_TRY(copy_begin(L, x, y, &p));
     int64_t offset = 0;
     for (int i = 0; i < p.rank; i++) {
@@ -134,11 +134,11 @@ enum ax_status low_slice(struct low *L, const struct ax_node *n)
 enum ax_status low_expand(struct low *L, const struct ax_node *n)
 {
     int x = low_in(L, n->inputs[0]), y = low_out(L, n->outputs[0]);
-    int64_t dim[AX_MAX_RANK];
+    int64_t dim[AX_MAX_RANK] = {0};
     struct ax_operand from = *low_op(L, x), to = *low_op(L, y);
     if (from.rank > to.rank) return low_fail(L, AX_SHAPE, "%d dimensions cannot expand to %d", from.rank, to.rank);
     for (int i = 0; i < to.rank; i++) dim[i] = i < to.rank - from.rank ? 1 : from.dim[i - (to.rank - from.rank)];
-    struct ax_copy_params p;
+    struct ax_copy_params p = {0};
     x = low_view(L, x, to.rank, dim);
     LOW_TRY(copy_begin(L, x, y, &p));
     for (int i = 0; i < to.rank; i++) {

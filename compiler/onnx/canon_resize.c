@@ -132,8 +132,8 @@ static void read_roi(struct importer *im, const int64_t *axes, int n, struct res
 
 static void resize(struct importer *im)
 {
-    int64_t axes[AX_MAX_RANK], size[AX_MAX_RANK];
-    float scale[AX_MAX_RANK];
+    int64_t axes[AX_MAX_RANK], size[AX_MAX_RANK] = {0};
+    float scale[AX_MAX_RANK] = {0};
     struct resize r = {0};
     int x = im_need(im, 0, "X");
     if (im->node_opset < 11) {

@@ -82,7 +82,7 @@ void canon_check_weights(struct importer *im, int v)
 /* Conv of given inputs: shared with ConvInteger and QLinearConv. */
 int canon_conv_of(struct importer *im, const int *in, int n_in, const char *suffix)
 {
-    struct window w;
+    struct window w = {0};
     if (!im_ok(im)) return 0;
     read_window(im, in[0], im_shape(im, in[1]), &w);
     for (int i = 1; i < n_in; i++) canon_check_weights(im, in[i]);
@@ -103,7 +103,7 @@ static void conv(struct importer *im)
 /* Padding from output_shape or auto_pad; what padding cannot give, output_padding adds. */
 static void transposed_pads(struct importer *im, const struct ax_shape *x, struct window *w, int64_t *extra)
 {
-    int64_t want[2 * AX_MAX_RANK];
+    int64_t want[2 * AX_MAX_RANK] = {0};
     const char *pad = im_string(im, "auto_pad", "NOTSET");
     bool upper = !strcmp(pad, "SAME_UPPER"), same = upper || !strcmp(pad, "SAME_LOWER");
     int n = im_ints(im, "output_shape", want, 2 * AX_MAX_RANK);
@@ -122,7 +122,7 @@ static void transposed_pads(struct importer *im, const struct ax_shape *x, struc
 
 static void conv_transpose(struct importer *im)
 {
-    struct window w;
+    struct window w = {0};
     int64_t extra[2 * AX_MAX_RANK];
     int x = im_need(im, 0, "X"), weights = im_need(im, 1, "W");
     if (im->n_in > 3) im_fail(im, AX_FORMAT, "it has %d inputs, expected 2 or 3", im->n_in);
@@ -142,7 +142,7 @@ static void conv_transpose(struct importer *im)
 
 int canon_pool_of(struct importer *im, enum ax_op op, int x, const char *suffix)
 {
-    struct window w;
+    struct window w = {0};
     if (!im_ok(im)) return 0;
     read_window(im, x, NULL, &w);
     int node = im_begin(im, op, &x, 1, suffix);

@@ -112,7 +112,7 @@ void im_set_string(struct importer *im, int node, const char *attr, const char *
 
 int im_reshape(struct importer *im, int v, int rank, const int64_t *dim, const char *suffix); /* suffix NULL: the result */
 int im_cast(struct importer *im, int v, enum ax_dtype t, const char *suffix);
-int im_scalar(struct importer *im, float v, const char *suffix); /* a float constant of rank 0 */
+int im_scalar(struct importer *im, float x, const char *suffix); /* a float constant of rank 0 */
 int im_const(struct importer *im, enum ax_dtype t, const struct ax_shape *s, void *data, const char *suffix); /* data: arena */
 void *im_const_alloc(struct importer *im, enum ax_dtype t, const struct ax_shape *s); /* NULL after a failure: too big */
 /* The ONNX node's output i is value v: through an Identity, or directly where v is constant. */

@@ -213,7 +213,7 @@ void im_inputs(struct importer *im)
     im->g->inputs = AX_NEW(&im->g->arena, int, n_fed + 1);
     for (size_t i = 0; i < g->n_input && im_ok(im); i++) {
         const char *name = g->input[i]->name;
-        if (is_initializer(g, name)) continue;
+        if (!name || is_initializer(g, name)) continue;
         if (bound_of(im, name))
             bind(im, bound_of(im, name));
         else
