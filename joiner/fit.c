@@ -9,29 +9,98 @@
 
 enum { MAX_ORDERS = 24 };
 
-/* So many segments, cut between steps, that the constants of each fit beside the activations; 0 if one step's alone do not. */
-static int segments_needed(const struct ax_program *p, int64_t room)
+/* -- segments -- */
+
+struct lifetime {
+    int first, last; /* steps; first > last: never used */
+};
+
+static void use(struct lifetime *l, int step)
 {
-    char *seen = calloc((size_t)p->n_operands + 1, 1);
-    int64_t used = 0;
-    int n = 1;
-    if (!seen) abort();
-    for (int i = 0; i < p->n_steps && n; i++) {
-        int64_t bytes = 0;
-        for (int k = 0; k < p->steps[i].n_in; k++) {
-            int o = p->steps[i].in[k];
-            if (o < 0 || seen[o] || p->operands[o].space != AX_SPACE_CONST) continue;
-            seen[o] = 1;
-            bytes += p->operands[o].bytes;
-        }
-        if (bytes > room)
-            n = 0;
-        else if (used + bytes > room)
-            n++, used = bytes;
-        else
-            used += bytes;
+    if (step < l->first) l->first = step;
+    if (step > l->last) l->last = step;
+}
+
+/* From the first step that touches an operand of the arena to the last. */
+static struct lifetime *lifetimes(const struct ax_program *p)
+{
+    struct lifetime *l = calloc((size_t)p->n_operands + 1, sizeof *l);
+    if (!l) abort();
+    for (int o = 0; o < p->n_operands; o++) l[o] = (struct lifetime){p->n_steps, -1};
+    for (int i = 0; i < p->n_steps; i++) {
+        for (int k = 0; k < p->steps[i].n_in; k++)
+            if (p->steps[i].in[k] >= 0) use(&l[p->steps[i].in[k]], i);
+        for (int k = 0; k < p->steps[i].n_out; k++)
+            if (p->steps[i].out[k] >= 0) use(&l[p->steps[i].out[k]], i);
     }
-    free(seen);
+    for (int i = 0; i < p->n_inputs; i++) use(&l[p->inputs[i].operand], 0);
+    for (int i = 0; i < p->n_outputs; i++) use(&l[p->outputs[i].operand], p->n_steps - 1);
+    return l;
+}
+
+struct span {
+    int64_t from, to;
+};
+
+static int by_from(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* Bytes of the arena that hold something while a step runs. Views of one buffer count once. */
+static int64_t alive(const struct ax_program *p, const struct lifetime *l, int step, struct span *spans)
+{
+    int n = 0;
+    int64_t bytes = 0, end = INT64_MIN;
+    for (int o = 0; o < p->n_operands; o++) {
+        const struct ax_operand *x = &p->operands[o];
+        if (x->space == AX_SPACE_ARENA && l[o].first <= step && l[o].last >= step)
+            spans[n++] = (struct span){x->offset, x->offset + x->bytes};
+    }
+    qsort(spans, (size_t)n, sizeof *spans, by_from);
+    for (int i = 0; i < n; i++) {
+        int64_t from = spans[i].from > end ? spans[i].from : end;
+        if (spans[i].to > from) bytes += spans[i].to - from;
+        if (spans[i].to > end) end = spans[i].to;
+    }
+    return bytes;
+}
+
+/* Bytes of constants that step i reads and that the present segment does not have yet. */
+static int64_t new_constants(const struct ax_program *p, int i, int *in_segment, int segment)
+{
+    int64_t bytes = 0;
+    for (int k = 0; k < p->steps[i].n_in; k++) {
+        int o = p->steps[i].in[k];
+        if (o < 0 || in_segment[o] == segment || p->operands[o].space != AX_SPACE_CONST) continue;
+        in_segment[o] = segment;
+        bytes += p->operands[o].bytes;
+    }
+    return bytes;
+}
+
+/* So many segments, cut between steps, whose constants and activations fit; 0 if those of a single step do not. */
+static int segments_needed(const struct ax_program *p, int64_t limit)
+{
+    struct lifetime *l = lifetimes(p);
+    int *in_segment = calloc((size_t)p->n_operands + 1, sizeof *in_segment), n = 1;
+    struct span *spans = calloc((size_t)p->n_operands + 1, sizeof *spans);
+    if (!in_segment || !spans) abort();
+    int64_t constants = 0, most = 0;
+    for (int i = 0; i < p->n_steps && n; i++) {
+        int64_t live = alive(p, l, i, spans), more = new_constants(p, i, in_segment, n);
+        if (live > most) most = live;
+        constants += more;
+        if (constants + most <= limit) continue;
+        n++;
+        constants = new_constants(p, i, in_segment, n);
+        most = live;
+        if (constants + most > limit) n = 0;
+    }
+    free(spans);
+    free(in_segment);
+    free(l);
     return n;
 }
 
@@ -124,7 +193,7 @@ void ax_join_fits(struct ax_join *j, const struct ax_graph *g, const struct ax_p
     f->fits = f->over <= 0;
     f->best_activations = f->activations;
     if (f->fits) return;
-    f->segments = f->activations < f->limit ? segments_needed(p, f->limit - f->activations) : 0;
+    f->segments = segments_needed(p, f->limit);
     find_order(j, g, f);
 }
 

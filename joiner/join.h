@@ -87,7 +87,7 @@ struct ax_join_fit {
     int64_t limit, weights, activations; /* bytes: of on-chip memory, of constants, of the arena */
     int64_t over;
     bool estimated;           /* of an ONNX model: as int8, with numbers of no meaning */
-    int segments;             /* so many would each fit; 0: none would, one step alone is too large */
+    int segments;             /* so many would each fit; 0: one step alone is too large */
     int *best_order;          /* of the models: that in which activations take least; NULL where it was not looked for */
     int64_t best_activations; /* their bytes then */
 };
@@ -175,7 +175,7 @@ enum ax_status ax_join_verify(const struct ax_join *j, const struct ax_program *
 
 /* write.c */
 char *ax_join_descriptor(struct ax_join *j, const char *dir,
-                         const char *model_file); /* model.json's text, in j->mem; NULL: no model has one */
+                         const char *model_file); /* model.json's text, in j->mem; NULL: ONNX models without any */
 enum ax_status ax_join_manifest(struct ax_join *j, struct ax_manifest *m, struct ax_error *err);
 
 #endif

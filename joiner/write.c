@@ -118,10 +118,11 @@ char *ax_join_descriptor(struct ax_join *j, const char *dir, const char *model_f
     bool raw = false;
     for (int i = 0; i < j->n_inputs; i++) raw |= j->inputs[i].raw;
     if (!before && raw && !picture_steps(j, &pictures, &ignored)) before = &pictures;
-    if (!before) {
+    if (!before && !j->compiled) { /* axcompile looks at the model itself */
         ax_descriptor_free(&pictures);
         return NULL;
     }
+    if (!before) before = &pictures;
     for (int m = 0; m < j->n_models; m++) n += j->models[m].pipeline.n_branches ? j->models[m].pipeline.n_branches : 1;
     p.branches = AX_NEW(&j->mem, struct ax_branch, n);
     for (int m = 0; m < j->n_models; m++) {

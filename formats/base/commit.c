@@ -14,9 +14,16 @@ struct entry {
     char *path, *temporary;
 };
 
+struct folder { /* that was not there before */
+    struct folder *above;
+    char *path;
+};
+
 struct ax_commit {
     struct ax_arena mem;
     struct entry *first, **last;
+    struct folder *made; /* the deepest first */
+    bool finished;
 };
 
 struct ax_commit *ax_commit_new(void)
@@ -36,8 +43,26 @@ void ax_commit_free(struct ax_commit *c)
     if (!c) return;
     for (struct entry *e = c->first; e; e = e->next)
         if (e->temporary) unlink(e->temporary);
+    for (struct folder *f = c->made; f && !c->finished; f = f->above) rmdir(f->path); /* stays where others wrote into it */
     ax_arena_free(&c->mem);
     free(c);
+}
+
+enum ax_status ax_commit_dir(struct ax_commit *c, const char *path, struct ax_error *err)
+{
+    struct folder *made = NULL;
+    size_t n = strlen(path);
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] && path[i] != '/') continue;
+        char *part = ax_arena_strn(&c->mem, path, i);
+        if (ax_dir_exists(part)) continue;
+        struct folder *f = AX_NEW(&c->mem, struct folder, 1);
+        *f = (struct folder){made, part};
+        made = f;
+    }
+    enum ax_status s = ax_dir_make(path, err);
+    if (!c->made) c->made = made;
+    return s;
 }
 
 /* A new file beside `path`, with the permissions that open() would have given it. */
@@ -121,6 +146,7 @@ enum ax_status ax_commit_finish(struct ax_commit *c, struct ax_error *err)
         e->temporary = NULL;
         sync_folder(c, e->path);
     }
+    c->finished = true;
     return AX_OK;
 }
 

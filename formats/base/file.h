@@ -37,6 +37,8 @@ bool ax_dir_exists(const char *path);
  * full disk thus shows before anything is replaced. */
 struct ax_commit;
 struct ax_commit *ax_commit_new(void);
+/* Makes the folder and those above it, once a commit; what was not there goes again unless the commit is finished. */
+enum ax_status ax_commit_dir(struct ax_commit *c, const char *path, struct ax_error *err);
 enum ax_status ax_commit_add(struct ax_commit *c, const char *path, const void *data, size_t bytes, struct ax_error *err);
 struct ax_part {
     const void *data;

@@ -73,14 +73,14 @@ static enum ax_status write_all(struct ax_join_job *b, struct ax_error *err)
     struct ax_join *j = &b->join;
     struct ax_manifest m;
     enum ax_status s = ax_join_manifest(j, &m, err);
-    if (!s) s = ax_dir_make(b->folder ? b->folder : ax_path_dir(&j->mem, b->model_path), err);
     if (s) return s;
     char *manifest = ax_manifest_text(&m), *descriptor = b->folder ? ax_join_descriptor(j, b->folder, "model.axmodel") : NULL;
     struct ax_commit *c = ax_commit_new();
     int *packed = AX_NEW(&j->mem, int, j->graph->n_values + 1);
     struct ax_axmodel_contents contents = {
         .program = j->program, .graph = j->graph, .meta = manifest, .packed_operand = packed, .compress = b->set->compress};
-    s = ax_lower_packed(j->graph, j->program, packed, err);
+    s = ax_commit_dir(c, b->folder ? b->folder : ax_path_dir(&j->mem, b->model_path), err);
+    if (!s) s = ax_lower_packed(j->graph, j->program, packed, err);
     if (!s) s = ax_axmodel_add(c, b->model_path, &contents, err);
     if (!s && b->folder) s = ax_commit_add_text(c, ax_path_join(&j->mem, b->folder, "manifest.json"), manifest, err);
     if (!s && b->folder && descriptor)

@@ -127,11 +127,10 @@ static enum ax_status write_files(struct ax_join_job *b, const uint8_t *bytes, s
 {
     struct ax_join *j = &b->join;
     char *dir = ax_path_dir(&j->mem, b->model_path), *stem = ax_path_stem(&j->mem, b->model_path);
-    enum ax_status s = ax_dir_make(dir, err);
-    if (s) return s;
     char *descriptor = ax_join_descriptor(j, dir, ax_path_base(b->model_path));
     struct ax_commit *c = ax_commit_new();
-    s = ax_commit_add(c, b->model_path, bytes, n, err);
+    enum ax_status s = ax_commit_dir(c, dir, err);
+    if (!s) s = ax_commit_add(c, b->model_path, bytes, n, err);
     if (!s && descriptor)
         s = ax_commit_add_text(c, ax_path_join(&j->mem, dir, ax_arena_printf(&j->mem, "%s.json", stem)), descriptor, err);
     if (!s) s = ax_commit_finish(c, err);

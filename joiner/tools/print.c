@@ -86,9 +86,8 @@ char *ax_join_fit_advice(struct ax_join_job *b)
     const struct ax_join_fit *f = &b->join.fit;
     struct ax_arena *mem = &b->join.mem;
     if (f->fits) return ax_arena_str(mem, "fits");
-    char *text = f->segments > 1
-                     ? ax_arena_printf(mem, "%d segments would fit (axsegment)", f->segments)
-                     : ax_arena_str(mem, "no number of segments would fit: a single step, or its activations, is too large");
+    char *text = f->segments > 1 ? ax_arena_printf(mem, "%d segments would fit (axsegment)", f->segments)
+                                 : ax_arena_str(mem, "no number of segments would fit: a single operation is too large");
     if (!f->best_order || f->best_activations >= f->activations)
         return ax_arena_printf(mem, "%s; no other order of the models needs less", text);
     int64_t over = f->weights + f->best_activations - f->limit;

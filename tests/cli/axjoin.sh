@@ -98,6 +98,48 @@ echo '{"models": [{"path": "a.onnx", "scpoe": "x"}]}' >wrong.json
 must_fail 1 "*scpoe*" axjoin --script wrong.json a.onnx -o wrong.onnx
 nothing wrong.onnx
 
+# -- where the result goes --
+mkdir folder
+run axjoin a.onnx b.onnx -o folder
+expect_out "*-> folder/a_b.onnx*"
+run axjoin $digits $digits --dry_run -o plan
+expect_out "Plan*digits_1/*digits_2/*Memory*fits*"
+nothing plan
+cp $digits/model.axmodel alone.axmodel
+run axjoin alone.axmodel alone.axmodel -o bare
+expect_out "*alone_1/*alone_2/*"
+for f in model.axmodel manifest.json model.json; do [ -e bare/$f ] || fail "bare/$f is missing"; done
+run axinfo bare
+expect_rc 0
+expect_out "*alone_1/*"
+
+# -- memory, of ONNX models too --
+echo '{"format": "axon-device", "version": 1, "name": "small", "on_chip_bytes": 4000}' >small.json
+run axjoin a.onnx b.onnx --device small.json --dry_run
+expect_out "*once compiled: weights*on chip of 'small'*too much; * segments would fit (axsegment)*order*"
+must_fail 3 "*more than the 4000 on the chip of 'small'*Nothing was written*" axjoin a.onnx b.onnx --device small.json --fit require -o bad.onnx
+run axjoin a.onnx b.onnx --fit require -o fits.onnx
+expect_out "*on chip of 'cpu'*: fits*"
+
+# -- a proof that fails: a compiled model whose program is not its graph's --
+for m in a b; do axcompile $m.onnx --calib random -o small/$m --name $m >/dev/null 2>&1 || fail "$m does not compile"; done
+join_models small/a/model.axmodel small/b/model.axmodel liar.axmodel || fail "no liar"
+must_fail 3 "*the proof failed*output 'liar/y'*not equal to the bit*nothing was written*" axjoin small/a liar.axmodel -o bad
+must_fail 3 "*the proof failed*" axjoin small/a liar.axmodel -o bad.axmodel
+run axjoin small/a liar.axmodel --verify 0 -o unproved
+expect_out "*Verified   no*"
+
+# -- a disk that is full: by a limit on files, and for real where a file system can be mounted --
+(trap '' XFSZ; ulimit -f 1; axjoin a.onnx b.onnx --verify 0 -o bad.onnx) 2>stderr.txt && fail "written beyond the limit"
+(trap '' XFSZ; ulimit -f 1; axjoin $digits $digits -o bad) 2>stderr.txt && fail "written beyond the limit"
+grep -q "cannot write" stderr.txt || fail "no word of the disk: $(cat stderr.txt)"
+mkdir full
+if mount -t tmpfs -o size=64k none full 2>/dev/null; then
+    must_fail 1 "*cannot write*" axjoin $digits $digits -o full/bad
+    [ -z "$(find full -type f)" ] || fail "left on the full disk: $(find full -type f)"
+    umount full
+fi
+
 # -- what must fail, saying both sides, and write nothing --
 must_fail 1 "*a/x is float32 1x3x8x8 NCHW*wide/x is float32 1x3x8x16 NCHW*" axjoin a.onnx wide.onnx -o bad.onnx
 must_fail 1 "*cycle*" axjoin keeps.onnx keeps.onnx --map keeps_1/y=keeps_2/x,keeps_2/y=keeps_1/x -o bad.onnx
@@ -124,5 +166,6 @@ echo file >occupied
 must_fail 1 "*occupied*" axjoin a.onnx b.onnx -o occupied/x.onnx
 must_fail 1 "*occupied*" axjoin $digits $digits -o occupied/x
 nothing bad.onnx
+nothing bad.axmodel
 nothing bad
 finish

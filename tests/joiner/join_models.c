@@ -1,4 +1,7 @@
-/* Small ONNX models for the tests of axjoin, written into a folder: join_models DIR. */
+/* Small ONNX models for the tests of axjoin, written into a folder: join_models DIR. And a compiled model that is not what it
+ * says, so that a proof has something to find: join_models A.axmodel B.axmodel OUT writes A's program beside B's graph. */
+#include "files/axmodel.h"
+#include "lower/unpack.h"
 #include "onnx_model.h"
 
 static const char *folder;
@@ -41,8 +44,30 @@ static void with_gain(void)
     model_save(&m, place("gain"));
 }
 
+static int mix(const char *a, const char *b, const char *out)
+{
+    struct ax_error err;
+    struct ax_axmodel *x = NULL, *y = NULL;
+    struct ax_graph *g = NULL;
+    int bad = ax_axmodel_open(a, 0, &x, &err) || ax_axmodel_open(b, 0, &y, &err) ||
+              ax_axmodel_graph(y, ax_lower_unpack, NULL, &g, &err);
+    if (!bad) {
+        int *packed = calloc((size_t)g->n_values + 1, sizeof *packed);
+        for (int v = 0; v < g->n_values; v++) packed[v] = -1;
+        struct ax_axmodel_contents c = {.program = x->program, .graph = g, .meta = "{}", .packed_operand = packed};
+        bad = ax_axmodel_write(out, &c, &err);
+        free(packed);
+    }
+    if (bad) fprintf(stderr, "%s\n", err.message);
+    ax_graph_free(g);
+    ax_axmodel_close(x);
+    ax_axmodel_close(y);
+    return bad;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4) return mix(argv[1], argv[2], argv[3]);
     if (argc != 2) return 2;
     folder = argv[1];
     small("a", 13, "x", "1x3x8x8", "4x3x3x3", 0.05f, "y");

@@ -356,16 +356,16 @@ static void memory(void **state)
     plan(&j);
     ok(ax_join_graph(&j, &err));
     enum { STEPS = 5 };
-    struct ax_operand operands[STEPS];
+    struct ax_operand operands[STEPS + 1] = {[STEPS] = {.space = AX_SPACE_ARENA, .bytes = 50}};
     struct ax_step steps[STEPS];
-    int in[STEPS];
+    int in[STEPS], out = STEPS;
     for (int i = 0; i < STEPS; i++) {
         operands[i] = (struct ax_operand){.space = AX_SPACE_CONST, .bytes = 100};
         in[i] = i;
-        steps[i] = (struct ax_step){.n_in = 1, .in = &in[i]};
+        steps[i] = (struct ax_step){.n_in = 1, .in = &in[i], .n_out = 1, .out = &out};
     }
     struct ax_program p = {
-        .operands = operands, .n_operands = STEPS, .steps = steps, .n_steps = STEPS, .const_bytes = 500, .arena_bytes = 50};
+        .operands = operands, .n_operands = STEPS + 1, .steps = steps, .n_steps = STEPS, .const_bytes = 500, .arena_bytes = 50};
     struct ax_device_desc d = ax_device_cpu;
     d.on_chip_bytes = 550;
     ax_join_fits(&j, j.graph, &p, &d);
