@@ -28,8 +28,9 @@ struct looks { /* of a stage at a frame */
     int n;
 };
 
-/* ax_frame.more */
+/* ax_frame.more: made when the frame comes for the first time. */
 struct cascade_frame {
+    struct cascade_frame *next;
     struct looks *stages;
     struct ax_arena mem; /* lists of nested results */
 };
@@ -97,33 +98,35 @@ static void forget(struct ax_cascade_run *r, struct cascade_frame *f)
     ax_arena_free(&f->mem);
 }
 
-enum ax_status ax_cascade_prepare(void *run, struct ax_frame *frame, struct ax_error *err)
+static enum ax_status make_frame(struct ax_cascade_run *r, struct ax_frame *frame, struct ax_error *err)
 {
-    struct ax_cascade_run *r = run;
-    struct cascade_frame *f = frame->more = calloc(1, sizeof *f);
-    bool ok = f && (f->stages = calloc((size_t)r->n, sizeof *f->stages));
+    struct cascade_frame *f = calloc(1, sizeof *f);
+    bool ok = f != NULL;
+    if (ok) f->next = r->frames, r->frames = f;
+    ok = ok && (f->stages = calloc((size_t)r->n, sizeof *f->stages));
     for (int k = 0; k < r->n && ok; k++) {
         int slots = r->models[k].slots;
         f->stages[k].slot = calloc((size_t)slots, sizeof *f->stages[k].slot);
         ok = f->stages[k].slot != NULL;
         for (int i = 0; i < slots && ok; i++) ok = make_slot(&r->models[k], &f->stages[k].slot[i]);
     }
+    frame->more = f;
     return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the regions of a frame");
 }
 
-void ax_cascade_release(void *run, struct ax_frame *frame)
+void ax_cascade_free_frames(struct ax_cascade_run *r)
 {
-    struct ax_cascade_run *r = run;
-    struct cascade_frame *f = frame->more;
-    if (!f) return;
-    if (f->stages) forget(r, f);
-    for (int k = 0; f->stages && k < r->n; k++) {
-        for (int i = 0; f->stages[k].slot && i < r->models[k].slots; i++) free_slot(&r->models[k], &f->stages[k].slot[i]);
-        free(f->stages[k].slot);
+    for (struct cascade_frame *f = r->frames, *next; f; f = next) {
+        next = f->next;
+        if (f->stages) forget(r, f);
+        for (int k = 0; f->stages && k < r->n; k++) {
+            for (int i = 0; f->stages[k].slot && i < r->models[k].slots; i++) free_slot(&r->models[k], &f->stages[k].slot[i]);
+            free(f->stages[k].slot);
+        }
+        free(f->stages);
+        free(f);
     }
-    free(f->stages);
-    free(f);
-    frame->more = NULL;
+    r->frames = NULL;
 }
 
 /* -- submitting -- */
@@ -194,6 +197,7 @@ static enum ax_status submit_whole(struct ax_cascade_model_run *m, struct ax_fra
 {
     double w = f->image.width, h = f->image.height;
     struct ax_region all = {.x = w / 2, .y = h / 2, .width = w, .height = h, .cos = 1};
+    if (!f->more && make_frame(m->run, f, err)) return err->status;
     if (m->index == 0) forget(m->run, f->more);
     return submit_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
 }
@@ -325,6 +329,16 @@ int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out)
         out[n++] = (struct ax_flow_stage){.name = m->wait_name, .run = wait_all, .user = m};
     }
     return n;
+}
+
+struct ax_engine_memory ax_cascade_memory(const struct ax_cascade_run *r)
+{
+    struct ax_engine_memory all = {0};
+    for (int i = 0; i < r->n; i++) {
+        struct ax_engine_memory m = ax_engine_memory(r->models[i].engine);
+        all.weights_bytes += m.weights_bytes, all.activations_bytes += m.activations_bytes;
+    }
+    return all;
 }
 
 int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage)

@@ -35,16 +35,14 @@ struct ax_cascade_run;
 /* models: one a stage. The descriptor and the cores must live as long. */
 enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_cascade_model *models, struct ax_cores *cores,
                                const struct ax_cascade_options *opt, struct ax_cascade_run **out, struct ax_error *err);
-void ax_cascade_close(struct ax_cascade_run *r); /* after the flow is gone; NULL is fine */
+void ax_cascade_close(struct ax_cascade_run *r); /* when the flow runs no more; NULL is fine */
 
-/* For ax_flow_options, with the run as user: memory of the frames. */
-enum ax_status ax_cascade_prepare(void *run, struct ax_frame *f, struct ax_error *err);
-void ax_cascade_release(void *run, struct ax_frame *f);
-/* The stages to put into a flow; returns how many: two for each of the cascade's. */
+/* The stages to put into a flow, whose frames' `more` they use; returns how many: two for each of the cascade's. */
 int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out);
 
 /* Regions that a stage has looked at, and cores that it has (shared: all have the same ones). */
 int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage);
+struct ax_engine_memory ax_cascade_memory(const struct ax_cascade_run *r); /* of all models */
 int ax_cascade_cores(const struct ax_cascade_run *r, int stage, bool *shared);
 /* Of a stage that takes turns. */
 struct ax_schedule_counts ax_cascade_counts(const struct ax_cascade_run *r, int stage);

@@ -108,11 +108,10 @@ static enum ax_status split_cores(struct ax_cascade_run *r, const struct ax_casc
     bool shared = r->opt.share || (autos == r->n && all < r->n);
     if (shared && ax_schedule_new(&r->schedule, err)) return err->status;
     if (!shared && asked + autos > all)
-        return ax_fail(
-            err, AX_BUSY,
-            "%s: its stages ask for %d cores and %d stages need at least one each, but there are %d. Lower \"cores\", "
-            "or leave it out everywhere: then the stages take turns",
-            r->is->name, asked, autos, all);
+        return ax_fail(err, AX_BUSY,
+                       "%s: its stages ask for %d cores and %d stage%s at least one, but there are %d. Lower \"cores\", "
+                       "or leave it out everywhere: then the stages take turns",
+                       r->is->name, asked, autos, autos == 1 ? " needs" : "s need", all);
     bool choice = !shared && autos > 1 && asked + autos < all;
     if (choice && measure(r, models, work, err)) return err->status;
     if (!shared) ax_cascade_split(work, fixed, r->n, all, cores);
@@ -223,6 +222,7 @@ enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_casca
 void ax_cascade_close(struct ax_cascade_run *r)
 {
     if (!r) return;
+    ax_cascade_free_frames(r);
     ax_schedule_free(r->schedule);
     for (int i = 0; i < r->n; i++) {
         ax_engine_close(r->models[i].engine);

@@ -28,6 +28,8 @@ struct ax_cascade_model_run {
     _Atomic int64_t regions;
 };
 
+struct cascade_frame;
+
 struct ax_cascade_run {
     const struct ax_cascade *is;
     struct ax_cores *cores;
@@ -35,7 +37,11 @@ struct ax_cascade_run {
     struct ax_arena mem;
     struct ax_cascade_model_run *models;
     int n, roots;                 /* models; those that look at the whole picture */
+    struct cascade_frame *frames; /* all that were made */
     struct ax_schedule *schedule; /* NULL: each has cores of its own */
 };
+
+/* cascade.c: with all that is under way. */
+void ax_cascade_free_frames(struct ax_cascade_run *r);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "files/modeljson_families.h"
 #include "tools/axrun.h"
+#include "tools/axrun_cascade.h"
 
 static const struct ax_option options[] = {
     {"cores", 'c', "N", AX_OPT_INT, offsetof(struct ax_run_settings, cores), NULL, "1..1024",
@@ -41,6 +42,13 @@ static const struct ax_option options[] = {
      NULL},
     {"compare", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, compare), NULL, NULL,
      "Run both and show their difference.", NULL},
+    {"models", 'm', "MODEL,...", AX_OPT_STRING, offsetof(struct ax_run_settings, models), NULL, NULL,
+     "Several models on the same pictures, which take turns on the cores; all arguments are inputs then. Behind a model may "
+     "stand "
+     ":priority=0..31 (higher ones first, 16), :threshold=N (requests that wait before it is served, 1) and :timeout=MS (or "
+     "one "
+     "does so long, 100).",
+     NULL},
     {"raw", 0, "WxH[:FORMAT]", AX_OPT_STRING, offsetof(struct ax_run_settings, raw), NULL, NULL,
      "The standard input has raw frames of that size: rgb24, or another of FFmpeg's pixel formats (gray, nv12, yuv420p...). "
      "Without it its container is recognized (y4m, MJPEG, MPEG-TS, Matroska...).",
@@ -89,7 +97,8 @@ static const struct ax_tool tool = {
     "runs a compiled model on pictures or tensors",
     "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
     ".axmodel "
-    "or a partition.json, whose segments run as a pipeline. "
+    "or a partition.json, whose segments run as a pipeline; or the descriptor of a cascade, whose stages are models of their "
+    "own. "
     "A MODEL.onnx is compiled on the first run. "
     "INPUT is a picture (JPEG, PNG, BMP, WebP...), a video, a folder of such, @FILE for a list of such, a camera (/dev/video0, "
     "or camera), or - for frames on the standard input.\n\n"
@@ -99,6 +108,7 @@ static const struct ax_tool tool = {
     "  axrun resnet18 cat.jpg\n  axrun yolov8n pictures/ --save annotated\n  axrun yolov8n --eval instances.json pictures/ "
     "--pipe both\n  axrun resnet18 pictures/ --top_k 3 --json\n  "
     "axrun resnet18 cat.jpg --compare\n"
+    "  axrun cascade.json street.mp4 --save annotated --json\n  axrun --models yolov8n:priority=20,resnet18 pictures/\n"
     "  axrun yolov8n street.mp4 --save annotated --profile --report street.html\n"
     "  ffmpeg -i street.mp4 -f rawvideo -pix_fmt rgb24 - | axrun yolov8n - --raw 1280x720 --json\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
@@ -133,15 +143,35 @@ static enum ax_status check_frames(const struct ax_run_settings *set, struct ax_
     return AX_OK;
 }
 
+/* What one model can and several cannot. */
+static enum ax_status check_several(const struct ax_run_settings *set, struct ax_error *err)
+{
+    const char *no = set->tensors                 ? "tensors"
+                     : set->eval                  ? "eval"
+                     : set->compare               ? "compare"
+                     : set->callback              ? "callback"
+                     : set->labels                ? "labels"
+                     : set->batch > 1             ? "batch"
+                     : set->instances             ? "instances"
+                     : strcmp(set->pipe, "int8")  ? "pipe"
+                     : strcmp(set->device, "cpu") ? "device"
+                                                  : NULL;
+    return no ? ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to one model; these are several", no) : AX_OK;
+}
+
 static enum ax_status check(const struct ax_run_settings *set, const struct ax_args *args, struct ax_error *err)
 {
+    if (set->models && !args->count)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "no input: with --models all arguments are pictures, videos or folders");
+    if (set->models || (args->count && ax_cascade_named(args->arg[0])))
+        if (check_several(set, err)) return err->status;
     if (!args->count) return ax_fail(err, AX_INVALID_ARGUMENT, "no MODEL; axrun --help shows how it is used");
     if (set->tensors && args->count > 1)
         return ax_fail(err, AX_INVALID_ARGUMENT, "'%s': either pictures or --tensors, not both", args->arg[1]);
     if (set->eval && (set->tensors || set->csv || args->count > 2))
         return ax_fail(err, AX_INVALID_ARGUMENT,
                        "--eval scores the labels' pictures: one folder at most, no --tensors, no --csv");
-    if (!set->tensors && !set->eval && args->count < 2)
+    if (!set->models && !set->tensors && !set->eval && args->count < 2)
         return ax_fail(err, AX_INVALID_ARGUMENT, "no input: give pictures, a folder of pictures, or --tensors IN.npz");
     if (set->out && !set->tensors && !set->eval)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--out belongs to --tensors or --eval");
@@ -222,8 +252,18 @@ static bool many_frames(const char *input)
     return input[0] == '@' || ax_input_moves(input) || ax_dir_exists(input);
 }
 
+static enum ax_status run_several(struct ax_run *r, const struct ax_args *args, int *failed, struct ax_error *err)
+{
+    int first = r->set->models ? 0 : 1;
+    enum ax_status s = r->set->models ? ax_run_find_models(r, r->set->models, err) : ax_run_find_cascade(r, args->arg[0], err);
+    if (!s) s = ax_cores_lease_on(r->set->device, (int)r->set->cores, r->set->wait, &r->cores, err);
+    r->n_pipes = 1; /* an answer each */
+    return s ? s : ax_run_frames(r, args->arg + first, args->count - first, failed, err);
+}
+
 static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *failed, struct ax_error *err)
 {
+    if (r->set->models || ax_cascade_named(args->arg[0])) return run_several(r, args, failed, err);
     enum ax_status s = ax_run_find(r, args->arg[0], err);
     if (!s && r->artifact.descriptor) {
         r->has_pipeline = true;
@@ -241,6 +281,7 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
 static void release(struct ax_run *r)
 {
     for (int i = 0; i < r->n_pipes; i++) ax_engine_close(r->pipe[i].engine);
+    ax_run_cascade_free(r);
     ax_cores_free(r->cores);
     if (r->has_pipeline) ax_descriptor_free(&r->pipeline);
     ax_arena_free(&r->mem);

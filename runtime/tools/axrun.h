@@ -10,7 +10,7 @@
 struct ax_run_settings {
     int64_t cores, batch, instances, depth, timeout, retries, frames, top_k;
     double wait;
-    const char *tensors, *out, *pipe, *labels, *save, *eval, *device, *on_error, *raw, *trace, *report, *calib;
+    const char *tensors, *out, *pipe, *labels, *save, *eval, *device, *on_error, *raw, *trace, *report, *calib, *models;
     bool raw_outputs, json, csv, compare, list, synchronous, callback, display, profile;
 };
 
@@ -19,6 +19,8 @@ struct ax_run_pipe {
     const char *name; /* "int8", "float" */
     struct ax_engine *engine;
 };
+
+struct ax_run_cascade;
 
 struct ax_run {
     const struct ax_run_settings *set;
@@ -31,6 +33,7 @@ struct ax_run {
     bool is_float;              /* the artifact itself is the float model */
     struct ax_run_pipe pipe[2]; /* the one asked for; with --compare the float one is second */
     int n_pipes;
+    struct ax_run_cascade *cascade; /* axrun_cascade.h: several models in place of one; NULL: one */
 };
 
 /* axrun_float.c: path of the model of float32 steps, made from the descriptor's "source" by axcompile where it is not there

@@ -8,6 +8,7 @@
 #include "app/pictures.h"
 #include "app/save.h"
 #include "app/source.h"
+#include "tools/axrun_cascade.h"
 #include "tools/axrun_eval.h"
 #include "tools/axrun_profile.h"
 #include "tools/axrun_report.h"
@@ -74,6 +75,7 @@ static enum ax_status report(void *user, int worker, struct ax_frame *const *fra
 
 static int depth_of(const struct frames *w, int group)
 {
+    if (w->run->cascade) return w->run->set->depth ? (int)w->run->set->depth : 6;
     int instances = ax_engine_instances(w->run->pipe[0].engine);
     if (ax_engine_pipeline(w->run->pipe[0].engine)) instances = ax_engine_batch(w->run->pipe[0].engine);
     return w->run->set->depth ? (int)w->run->set->depth : 4 + 2 * group * instances;
@@ -81,6 +83,7 @@ static int depth_of(const struct frames *w, int group)
 
 static enum ax_status open_pictures(struct frames *w, struct ax_error *err)
 {
+    if (w->run->cascade) return ax_run_cascade_open(w->run, depth_of(w, 1), err);
     const struct ax_run *r = w->run;
     const struct ax_run_settings *set = r->set;
     struct ax_pictures_pipe pipes[2];
@@ -103,11 +106,12 @@ static enum ax_status open_pictures(struct frames *w, struct ax_error *err)
 
 static enum ax_status make_flow(struct frames *w, struct ax_error *err)
 {
-    struct ax_flow_stage stages[AX_PICTURES_STAGES + 3];
+    struct ax_flow_stage stages[(AX_PICTURES_STAGES > 2 * AX_MAX_STAGES ? AX_PICTURES_STAGES : 2 * AX_MAX_STAGES) + 3];
+    struct ax_cascade_run *several = w->run->cascade ? w->run->cascade->running : NULL;
     const struct ax_run_settings *set = w->run->set;
     enum ax_pictures_mode mode = mode_of(set);
     enum ax_flow_thread behind = mode == AX_PICTURES_CALLBACK ? AX_FLOW_INLINE : AX_FLOW_THREADS;
-    int n = ax_pictures_stages(w->pictures, 0, stages);
+    int n = several ? ax_cascade_flow_stages(several, stages) : ax_pictures_stages(w->pictures, 0, stages);
     if (set->save || set->display) stages[n++] = (struct ax_flow_stage){.name = "draw", .run = ax_draw_stage, .thread = behind};
     if (set->save)
         stages[n++] = (struct ax_flow_stage){.name = "save", .run = ax_saver_stage, .user = w->saver, .thread = behind};
@@ -120,7 +124,7 @@ static enum ax_status make_flow(struct frames *w, struct ax_error *err)
                                   .user = w->source,
                                   .record = w->record};
     enum ax_status s = ax_flow_new(stages, n, &opt, &w->flow, err);
-    if (!s) ax_pictures_bind(w->pictures, w->flow);
+    if (!s && !several) ax_pictures_bind(w->pictures, w->flow);
     return s;
 }
 
@@ -176,6 +180,7 @@ static enum ax_status run_flow(struct frames *w, struct ax_error *err)
 
 static void say_what_failed(const struct frames *w)
 {
+    if (!w->pictures) return;
     struct ax_runner_counts c = ax_pictures_counts(w->pictures);
     if (!c.timeouts && !c.failures) return;
     fprintf(stderr, "axrun: %lld timeout%s, %lld failed run%s; %lld tried again, %lld of them well; %lld frame%s skipped\n",
@@ -209,6 +214,7 @@ static enum ax_status run_all(struct frames *w, struct ax_error *err)
     if (!w->eval) ax_report_end(&w->report, profile);
     if (!s && w->eval) s = ax_eval_finish(w->eval, err);
     if (w->flow) say_how_fast(w);
+    if (w->run->cascade && w->run->cascade->running && (w->report.moving || w->record)) ax_run_cascade_say(w->run);
     if (w->flow) say_what_failed(w);
     free(profile);
     return s;

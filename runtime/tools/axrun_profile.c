@@ -6,6 +6,7 @@
 #include "app/page.h"
 #include "app/timing.h"
 #include "app/trace.h"
+#include "tools/axrun_cascade.h"
 
 static void print_line(FILE *out, int width, char c)
 {
@@ -101,7 +102,7 @@ enum ax_status ax_run_profile(const struct ax_run *r, const struct ax_record *re
     if (r->set->profile && !r->set->json) print_tables(r->set->csv ? stderr : stdout, &t, elapsed_ns, frames);
     if (r->set->trace) s = ax_trace_write(record, r->artifact.name, r->set->trace, err);
     if (!s && r->set->report) {
-        struct ax_engine_memory m = ax_engine_memory(r->pipe[0].engine);
+        struct ax_engine_memory m = r->cascade ? ax_cascade_memory(r->cascade->running) : ax_engine_memory(r->pipe[0].engine);
         struct ax_page page = {.model = r->artifact.name,
                                .mode = mode_text(r->set),
                                .record = record,

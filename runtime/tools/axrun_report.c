@@ -52,18 +52,35 @@ static int visible_points(const struct ax_object *o)
     return n;
 }
 
-static void print_objects(const struct ax_result *r)
+static void print_objects(const struct ax_result *r, int indent);
+
+/* What a cascade's later stages found in an object. */
+static void print_nested(const struct ax_object *o, int indent)
+{
+    char label[128];
+    for (int i = 0; i < o->n_nested; i++) {
+        const struct ax_result *r = o->nested[i].result;
+        printf("%*s%s: ", indent, "", o->nested[i].stage);
+        for (int k = 0; k < r->n_classes; k++)
+            printf("%s%s (%.4f)", k ? ", " : "", label_of(&r->classes[k], label), (double)r->classes[k].score);
+        if (r->n_classes) printf("\n");
+        if (r->objects || !r->n_classes) print_objects(r, indent + 2);
+    }
+}
+
+static void print_objects(const struct ax_result *r, int indent)
 {
     char label[128];
     printf("%d object%s%s\n", r->n_objects, r->n_objects == 1 ? "" : "s", r->n_objects ? ":" : "");
     for (int i = 0; i < r->n_objects; i++) {
         const struct ax_object *o = &r->objects[i];
-        printf("%d. %s (%.4f) at %.1f, %.1f to %.1f, %.1f", i + 1, label_of(&o->is, label), (double)o->is.score,
+        printf("%*s%d. %s (%.4f) at %.1f, %.1f to %.1f, %.1f", indent, "", i + 1, label_of(&o->is, label), (double)o->is.score,
                (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
         if (o->track) printf(", track %d", o->track);
         if (o->mask) printf(", mask of %lld pixels", (long long)mask_area(o));
         if (o->n_points) printf(", %d of %d keypoints", visible_points(o), o->n_points);
         printf("\n");
+        print_nested(o, indent + 2);
     }
 }
 
@@ -87,7 +104,7 @@ static void print_tensors(const struct ax_answer *a)
 static void print_answer(const struct ax_answer *a)
 {
     if (a->result.n_classes) print_classes(&a->result);
-    if (a->result.objects) print_objects(&a->result);
+    if (a->result.objects) print_objects(&a->result, 0);
     if (!a->described) print_tensors(a);
 }
 
@@ -157,6 +174,21 @@ static void json_points(struct ax_json_writer *w, const struct ax_object *o)
     ax_jw_end(w);
 }
 
+static void json_objects(struct ax_json_writer *w, const struct ax_result *r);
+
+static void json_nested(struct ax_json_writer *w, const struct ax_object *o)
+{
+    ax_jw_object(w, "stages");
+    for (int i = 0; i < o->n_nested; i++) {
+        const struct ax_result *r = o->nested[i].result;
+        ax_jw_object(w, o->nested[i].stage);
+        if (r->n_classes) json_classes(w, r);
+        if (r->objects || !r->n_classes) json_objects(w, r);
+        ax_jw_end(w);
+    }
+    ax_jw_end(w);
+}
+
 static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
 {
     ax_jw_array(w, "objects");
@@ -170,6 +202,7 @@ static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
         if (o->track) ax_jw_int(w, "track", o->track);
         if (o->mask) ax_jw_int(w, "mask_area", mask_area(o)), ax_json_object_mask(w, o->mask);
         if (o->n_points) json_points(w, o);
+        if (o->n_nested) json_nested(w, o);
         ax_jw_end(w);
     }
     ax_jw_end(w);
@@ -205,27 +238,41 @@ static void csv_text(const char *s)
     putchar('"');
 }
 
-static void csv_line(const struct ax_run_report *r, const struct ax_answer *a, const struct ax_class *c)
+/* stage: of a cascade, "1/hand" for what it found in the first object; NULL. */
+static void csv_line(const struct ax_run_report *r, const struct ax_answer *a, const char *stage, const struct ax_class *c)
 {
     csv_text(r->frame->name);
     if (r->moving && r->frame->index >= 0) printf(",%lld", (long long)r->frame->index);
     if (r->moving && r->frame->index < 0) printf(",");
-    printf(",%s%s%s,%d,", a->branch ? a->branch : "", a->branch ? "/" : "", a->pipe, c->index);
+    printf(",%s%s%s%s%s,%d,", a->branch ? a->branch : "", a->branch ? "/" : "", stage ? stage : "", stage ? "/" : "", a->pipe,
+           c->index);
     csv_text(c->label ? c->label : "");
     printf(",%.6g", (double)c->score);
 }
 
+static void csv_result(const struct ax_run_report *r, const struct ax_answer *a, const char *stage, const struct ax_result *of)
+{
+    for (int i = 0; i < of->n_classes; i++) {
+        csv_line(r, a, stage, &of->classes[i]);
+        printf(",,,,,\n");
+    }
+    for (int i = 0; i < of->n_objects; i++) {
+        const struct ax_object *o = &of->objects[i];
+        char inner[256];
+        csv_line(r, a, stage, &o->is);
+        printf(",%.2f,%.2f,%.2f,%.2f,", (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
+        if (o->track) printf("%d", o->track);
+        printf("\n");
+        for (int k = 0; k < o->n_nested; k++) {
+            snprintf(inner, sizeof inner, "%.100s%s%d/%.100s", stage ? stage : "", stage ? "/" : "", i + 1, o->nested[k].stage);
+            csv_result(r, a, inner, o->nested[k].result);
+        }
+    }
+}
+
 static void csv_answer(const struct ax_run_report *r, const struct ax_answer *a)
 {
-    for (int i = 0; i < a->result.n_classes; i++) {
-        csv_line(r, a, &a->result.classes[i]);
-        printf(",,,,\n");
-    }
-    for (int i = 0; i < a->result.n_objects; i++) {
-        const struct ax_object *o = &a->result.objects[i];
-        csv_line(r, a, &o->is);
-        printf(",%.2f,%.2f,%.2f,%.2f\n", (double)o->left, (double)o->top, (double)o->right, (double)o->bottom);
-    }
+    csv_result(r, a, NULL, &a->result);
 }
 
 /* -- JSON, one result after another, so that a stream of any length can be written -- */
@@ -295,7 +342,7 @@ static void json_failure(struct ax_run_report *r, struct ax_json_writer *w, cons
 
 void ax_report_begin(struct ax_run_report *r)
 {
-    if (r->run->set->csv) printf("input,%spipe,index,label,score,left,top,right,bottom\n", r->moving ? "frame," : "");
+    if (r->run->set->csv) printf("input,%spipe,index,label,score,left,top,right,bottom,track\n", r->moving ? "frame," : "");
     if (r->run->set->json) json_begin(r);
 }
 

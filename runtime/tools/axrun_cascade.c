@@ -1,0 +1,148 @@
+#include "tools/axrun_cascade.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+enum { MOST_MODELS = 16 };
+
+/* -- finding -- */
+
+static enum ax_status make_room(struct ax_run *r, struct ax_error *err)
+{
+    r->cascade = calloc(1, sizeof *r->cascade);
+    return r->cascade ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for several models");
+}
+
+static enum ax_status find_models(struct ax_run *r, struct ax_error *err)
+{
+    struct ax_run_cascade *c = r->cascade;
+    c->models = AX_NEW(&r->mem, struct ax_cascade_model, c->is.n_stages);
+    for (int i = 0; i < c->is.n_stages; i++) {
+        const char *name = c->is.stages[i].model, *beside = ax_path_join(&r->mem, c->is.dir, name);
+        enum ax_status s = ax_run_find(r, ax_file_exists(beside) ? beside : name, err);
+        if (s) {
+            struct ax_error why = *err;
+            return ax_fail(err, s, "stage '%s': %s", c->is.stages[i].name, why.message);
+        }
+        c->models[i] = (struct ax_cascade_model){r->artifact.model, r->artifact.descriptor};
+    }
+    r->artifact.name = c->is.name;
+    return AX_OK;
+}
+
+enum ax_status ax_run_find_cascade(struct ax_run *r, const char *path, struct ax_error *err)
+{
+    enum ax_status s = make_room(r, err);
+    if (!s) s = ax_cascade_read(path, &r->cascade->is, err);
+    return s ? s : find_models(r, err);
+}
+
+/* -- --models -- */
+
+static enum ax_status parse_number(const char *what, const char *text, long low, long high, long *out, struct ax_error *err)
+{
+    char *end;
+    *out = strtol(text, &end, 10);
+    if (*text && !*end && *out >= low && *out <= high) return AX_OK;
+    return ax_fail(err, AX_INVALID_ARGUMENT, "--models: %s=%s: a number from %ld to %ld is expected", what, text, low, high);
+}
+
+static enum ax_status parse_rule(char *text, struct ax_schedule_rule *rule, struct ax_error *err)
+{
+    long v;
+    for (char *word; (word = strsep(&text, ":"));) {
+        char *value = strchr(word, '=');
+        if (value) *value++ = 0;
+        enum ax_status s = AX_OK;
+        if (value && !strcmp(word, "priority")) {
+            s = parse_number(word, value, 0, AX_PRIORITY_MOST, &v, err);
+            if (!s) rule->priority = (int)v;
+        } else if (value && !strcmp(word, "threshold")) {
+            s = parse_number(word, value, 1, 1000, &v, err);
+            if (!s) rule->threshold = (int)v;
+        } else if (value && !strcmp(word, "timeout")) {
+            s = parse_number(word, value, 0, 3600000, &v, err);
+            if (!s) rule->timeout_ms = v;
+        } else
+            s = ax_fail(err, AX_INVALID_ARGUMENT,
+                        "--models: '%s' behind a model; priority=N, threshold=N or timeout=MS are expected", word);
+        if (s) return s;
+    }
+    return AX_OK;
+}
+
+/* build/a/a/1 is a. */
+static const char *short_name(struct ax_run *r, const char *path)
+{
+    const char *base = ax_path_base(path), *dir = path;
+    while (*base && strspn(base, "0123456789") == strlen(base)) base = ax_path_base(dir = ax_path_dir(&r->mem, dir));
+    const char *stem = *base ? ax_path_stem(&r->mem, base) : path;
+    return strcmp(stem, "model") ? stem : ax_path_base(ax_path_dir(&r->mem, path));
+}
+
+enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_error *err)
+{
+    const char *names[MOST_MODELS], *models[MOST_MODELS], *all = "";
+    char *text = ax_arena_str(&r->mem, list);
+    int n = 0;
+    enum ax_status s = make_room(r, err);
+    if (s) return s;
+    struct ax_schedule_rule *rules = AX_NEW(&r->mem, struct ax_schedule_rule, MOST_MODELS);
+    for (char *one; (one = strsep(&text, ",")); n++) {
+        if (n == MOST_MODELS) return ax_fail(err, AX_LIMIT, "--models: at most %d models", MOST_MODELS);
+        char *rule = strchr(one, ':');
+        if (rule) *rule++ = 0;
+        if (!*one) return ax_fail(err, AX_INVALID_ARGUMENT, "--models: '%s' has an empty name", list);
+        rules[n] = ax_schedule_rule_default();
+        if (rule && parse_rule(rule, &rules[n], err)) return err->status;
+        models[n] = one;
+        names[n] = short_name(r, one);
+        all = ax_arena_printf(&r->mem, "%s%s%s", all, n ? "+" : "", names[n]);
+    }
+    ax_cascade_of_models(names, n, &r->cascade->is);
+    for (int i = 0; i < n; i++) r->cascade->is.stages[i].model = models[i];
+    r->cascade->is.name = all;
+    r->cascade->rules = rules;
+    return find_models(r, err);
+}
+
+void ax_run_cascade_free(struct ax_run *r)
+{
+    if (!r->cascade) return;
+    ax_cascade_close(r->cascade->running);
+    ax_cascade_free(&r->cascade->is);
+    free(r->cascade);
+    r->cascade = NULL;
+}
+
+/* -- running -- */
+
+enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, struct ax_error *err)
+{
+    struct ax_run_cascade *c = r->cascade;
+    struct ax_cascade_options opt = {.depth = depth,
+                                     .timeout_ms = r->set->timeout,
+                                     .top_k = (int)r->set->top_k,
+                                     .share = c->rules != NULL,
+                                     .rules = c->rules};
+    return ax_cascade_open(&c->is, c->models, r->cores, &opt, &c->running, err);
+}
+
+void ax_run_cascade_say(const struct ax_run *r)
+{
+    const struct ax_run_cascade *c = r->cascade;
+    bool shared;
+    for (int i = 0; i < c->is.n_stages; i++) {
+        int cores = ax_cascade_cores(c->running, i, &shared);
+        fprintf(stderr, "%s: %lld runs on %d core%s", c->is.stages[i].name, (long long)ax_cascade_regions(c->running, i), cores,
+                cores == 1 ? "" : "s");
+        struct ax_schedule_counts n = ax_cascade_counts(c->running, i);
+        if (shared)
+            fprintf(stderr, ", %lld turns, waited %.2f ms on average, %.2f ms at most", (long long)n.turns,
+                    n.served ? (double)n.waited_ns / (double)n.served * 1e-6 : 0, (double)n.longest_wait_ns * 1e-6);
+        fprintf(stderr, "\n");
+    }
+}

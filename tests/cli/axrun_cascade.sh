@@ -1,0 +1,124 @@
+# axrun on several models: cascades of the models that ship, models side by side, objects followed through a video.
+. "$(dirname "$0")/common.sh"
+compile_digits
+axcompile "$source/models/shapes/shapes.onnx" --calib "$source/models/shapes/calib" >compile.txt 2>&1 || { cat compile.txt; exit 1; }
+scenes=$(find "$source/models/shapes/images" -name "scene*" | sort)
+scene=$(echo "$scenes" | head -1)
+digit=$(find "$source/models/digits/images" -type f | sort | head -1)
+
+# Detector and classifier.
+run axrun "$source/models/cascades/shapes_digits.json" $scenes --json
+expect_rc 0
+cp stdout.txt nested.json
+python3 - nested.json <<'P' || fail "regions without digits, or digits where none were asked for"
+import json, sys
+for r in json.load(open(sys.argv[1]))["results"]:
+    objects = r["int8"]["objects"]
+    good = [o for o in objects if o["score"] >= 0.4][:8]
+    assert [o for o in objects if "stages" in o] == good, r
+    assert all(len(o["stages"]["digits"]["classes"]) == 3 for o in good), r
+P
+run axrun "$source/models/cascades/shapes_digits.json" $scenes --json --synchronous
+cmp -s stdout.txt nested.json || fail "synchronous gives something else"
+run axrun "$source/models/cascades/shapes_digits.json" $scenes --json --depth 1 --cores 1
+cmp -s stdout.txt nested.json || fail "one core, one frame at a time gives something else"
+# The first stage's answers are those of its model alone.
+axrun shapes $scenes --csv | sed 1d >alone.csv
+axrun "$source/models/cascades/shapes_digits.json" $scenes --csv --top_k 1 | sed 1d >both.csv
+grep -v "/digits/int8," both.csv | cmp -s - alone.csv || fail "the first stage finds something else than its model alone"
+[ "$(grep -c ",[0-9]*/digits/int8," both.csv)" -gt 10 ] || fail "no lines of the second stage"
+run axrun "$source/models/cascades/shapes_digits.json" "$scene" --save drawn
+expect_rc 0
+expect_out "*objects:*1. *  digits: *"
+[ -s drawn/$(basename "$scene") ] || fail "no picture was written"
+
+# A detector on its own objects: what it finds there, moved back, is where it was. Regions beyond the edge are clipped.
+cat >twice.json <<'J'
+{"name": "twice", "stages": [
+  {"name": "first", "model": "shapes"},
+  {"name": "again", "model": "build/shapes/shapes/1", "cores": "auto",
+   "regions": {"of": "first", "min_score": 0.7, "max": 3, "scale": 2.2, "square": true, "fit": "letterbox"},
+   "nms": {"iou_threshold": 0.45}}]}
+J
+run axrun twice.json $scenes --json
+expect_rc 0
+python3 - stdout.txt <<'P' || fail "objects are not where they were"
+import json, sys
+def overlap(a, b):
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(w, 0) * max(h, 0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+looked = found = 0
+for r in json.load(open(sys.argv[1]))["results"]:
+    inner = [(o, n) for o in r["int8"]["objects"] if "stages" in o for n in o["stages"]["again"]["objects"]]
+    looked += sum("stages" in o for o in r["int8"]["objects"])
+    assert sum("stages" in o for o in r["int8"]["objects"]) <= 3, r
+    for o in r["int8"]["objects"]:
+        if "stages" in o: found += any(overlap(o["box"], n["box"]) > 0.7 for _, n in inner)
+    for o, n in inner:
+        assert 0 <= n["box"][0] <= n["box"][2] <= r["width"] and 0 <= n["box"][1] <= n["box"][3] <= r["height"], n
+    for i, (_, a) in enumerate(inner):  # duplicates are gone
+        assert all(a["index"] != b["index"] or overlap(a["box"], b["box"]) <= 0.45 for _, b in inner[:i]), (a, inner)
+print(looked, found)
+assert looked > 15 and found >= 0.8 * looked
+P
+
+# What is wrong with a descriptor, and with what is asked for.
+sed 's/"cores": "auto"/"cores": 1000/' twice.json >greedy.json
+must_fail 1 "*twice: its stages ask for 1000 cores and 1 stage needs at least one, but there are*" axrun greedy.json "$scene"
+sed 's/"scale"/"scal"/' twice.json >misspelt.json
+must_fail 1 "*misspelt.json: \$.stages\[1\].regions*did you mean \"scale\"?*" axrun misspelt.json "$scene"
+sed 's/"model": "shapes"/"model": "shape"/' twice.json >missing.json
+must_fail 1 "*stage 'first': no model 'shape'*did you mean shapes?*" axrun missing.json "$scene"
+must_fail 2 "*--eval belongs to one model*" axrun twice.json --eval labels.json "$scene"
+must_fail 2 "*no input*" axrun twice.json
+run axrun twice.json missing.png "$scene" --json
+expect_rc 1
+expect_err "*missing.png*"
+
+# Models side by side: each as if it were alone.
+axrun digits $scenes "$digit" --csv | sed 1d >digits.csv
+axrun shapes $scenes "$digit" --csv | sed 1d >shapes.csv
+for rules in "shapes,digits" "shapes:priority=20:threshold=3:timeout=20,digits:priority=0"; do
+    run axrun --models "$rules" $scenes "$digit" --csv --profile
+    expect_rc 0
+    expect_err "*shapes: * runs on * core*turns*digits: * runs on * core*turns*"
+    sed -n 's,shapes/int8,int8,p' stdout.txt | cmp -s - shapes.csv || fail "shapes beside digits finds something else"
+    sed -n 's,digits/int8,int8,p' stdout.txt | cmp -s - digits.csv || fail "digits beside shapes finds something else"
+done
+run axrun -m shapes,shapes "$scene" --json
+expect_rc 0
+expect_out '*"branches": {*"shapes": {*"shapes_2": {*'
+must_fail 1 "*--models: priority=99: a number from 0 to 31*" axrun --models shapes:priority=99 "$scene"
+must_fail 1 "*'fast'*priority=N, threshold=N or timeout=MS*" axrun --models shapes:fast,digits "$scene"
+must_fail 2 "*no input*" axrun --models shapes,digits
+must_fail 2 "*--tensors belongs to one model*" axrun --models shapes,digits --tensors in.npz "$scene"
+
+# A video whose picture moves: objects keep their numbers.
+cp -r build/shapes followed
+python3 - followed/shapes/1/model.json <<'P'
+import json, sys
+d = json.load(open(sys.argv[1]))
+d["postprocessing"].append({"type": "tracker", "kind": "bytetrack", "min_hits": 2})
+json.dump(d, open(sys.argv[1], "w"))
+P
+make_frames moving.mp4 12 "$scene" || exit 1
+run axrun followed/shapes/1 moving.mp4 --json
+expect_rc 0
+cp stdout.txt followed.json
+python3 - followed.json <<'P' || fail "numbers do not follow the objects"
+import json, sys
+kinds, seen = {}, {}
+results = json.load(open(sys.argv[1]))["results"]
+assert len(results) == 12
+for r in results:
+    tracks = [o["track"] for o in r["int8"]["objects"]]
+    assert len(set(tracks)) == len(tracks), r
+    for o in r["int8"]["objects"]:
+        assert kinds.setdefault(o["track"], o["index"]) == o["index"], r
+        seen[o["track"]] = seen.get(o["track"], 0) + 1
+assert sum(n >= 8 for n in seen.values()) >= 2, seen
+P
+run axrun followed/shapes/1 moving.mp4 --json --synchronous
+cmp -s stdout.txt followed.json || fail "synchronous numbers differ"
+finish
