@@ -192,7 +192,7 @@ def check(tools, cache, name, n_pictures, save, jpeg):
     work = tempfile.mkdtemp()
     try:
         began = time.time()
-        path, artifact, anchors = compile_model(tools, work, name, cache, 8)
+        path, artifact, anchors = compile_model(tools, work, name, cache, 16)
         compiled = time.time() - began
         files = pictures(MODELS[name][3])[:n_pictures]
         if not jpeg: files = [as_png(f, os.path.join(work, 'png')) for f in files]
