@@ -15,6 +15,7 @@ struct joiner {
     int **value; /* by model and value of its graph: in `to`, or AX_NONE */
     int *input;  /* by joined input */
     int *skip;   /* nodes of the present model that are done already */
+    bool *flip;  /* nodes of the present model that take their weights in the other order of input channels */
 };
 
 /* -- transpositions that branches begin with -- */
@@ -62,6 +63,51 @@ static int transposed(struct ax_graph *g, int v, const int64_t *perm, int rank)
 
 /* -- a branch's input -- */
 
+/* An int8 convolution that reads v as its picture and nothing else. */
+static bool is_first_conv(const struct ax_graph *g, const struct ax_node *n, int v, int channels)
+{
+    int weights = ax_in(n, 1);
+    if (n->op != AX_OP_CONV || n->inputs[0] != v || ax_node_int(n, "group", 1) != 1 || !ax_is_const(g, weights)) return false;
+    for (int i = 1; i < n->n_inputs; i++)
+        if (n->inputs[i] == v) return false;
+    const struct ax_value *x = &g->values[weights];
+    return x->dtype == AX_DTYPE_INT8 && x->shape.rank == 4 && x->shape.dim[1] == channels &&
+           (x->quant.count <= 1 || x->quant.axis == 0);
+}
+
+static bool only_convs_read(const struct joiner *w, const struct ax_graph *g, int v, int channels, bool mark)
+{
+    if (ax_is_graph_output(g, v)) return false;
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_inputs; i++) {
+            const struct ax_node *n = &g->nodes[k];
+            if (n->op == AX_OP_NONE || n->inputs[i] != v) continue;
+            if (n->op == AX_OP_TRANSPOSE ? !only_convs_read(w, g, n->outputs[0], channels, mark)
+                                         : !is_first_conv(g, n, v, channels))
+                return false;
+            if (mark) w->flip[k] = n->op == AX_OP_CONV;
+        }
+    return true;
+}
+
+/* The order of colours costs nothing where int8 convolutions alone read the picture: their sums are of whole numbers, so that
+ * the weights may change places instead. The branch's normalization then counts its channels the other way round. */
+static struct ax_join_model with_flipped_weights(const struct joiner *w, int m, int v)
+{
+    struct ax_join_model seen = w->j->models[m];
+    struct ax_join_norm *n = &seen.norm;
+    const struct ax_value *x = &seen.graph->values[v];
+    bool can = n->moved && n->reversed && x->dtype == AX_DTYPE_INT8 && x->quant.count == 1;
+    if (!can || !only_convs_read(w, seen.graph, v, n->channels, false)) return seen;
+    only_convs_read(w, seen.graph, v, n->channels, true);
+    n->reversed = false;
+    for (int c = 0; c < n->channels; c++) {
+        n->mean[c] = w->j->models[m].norm.mean[n->channels - 1 - c];
+        n->std[c] = w->j->models[m].norm.std[n->channels - 1 - c];
+    }
+    return seen;
+}
+
 static void place_input(struct joiner *w, int m, int i)
 {
     const struct ax_join_model *model = &w->j->models[m];
@@ -75,12 +121,13 @@ static void place_input(struct joiner *w, int m, int i)
         value[v] = from;
         return;
     }
+    const struct ax_join_model seen = with_flipped_weights(w, m, v);
     const char *name = ax_arena_printf(&w->to->arena, "%s/%s", model->scope, like->name);
     int64_t perm[AX_MAX_RANK];
     int rank = f->kind == AX_FEED_INPUT ? first_transpose(g, v, perm) : 0;
     int axis = model->norm.moved ? ax_join_channel_axis(&like->shape, model->norm.channels) : -1;
     if (!rank) {
-        value[v] = ax_join_adapt(w->to, model, from, like, axis, name);
+        value[v] = ax_join_adapt(w->to, &seen, from, like, axis, name);
         return;
     }
     from = transposed(w->to, from, perm, rank);
@@ -93,7 +140,7 @@ static void place_input(struct joiner *w, int m, int i)
     for (int k = 0; k < g->n_nodes; k++) {
         const struct ax_node *n = &g->nodes[k];
         if (n->op != AX_OP_TRANSPOSE || n->inputs[0] != v) continue;
-        if (to == AX_NONE) to = ax_join_adapt(w->to, model, from, &g->values[n->outputs[0]], axis, name);
+        if (to == AX_NONE) to = ax_join_adapt(w->to, &seen, from, &g->values[n->outputs[0]], axis, name);
         value[n->outputs[0]] = to;
         w->skip[k] = 1;
     }
@@ -115,11 +162,28 @@ static int take_value(struct joiner *w, int m, int v)
     return w->value[m][v] = n;
 }
 
+/* [M, C, h, w] with C the other way round. */
+static int flipped(struct joiner *w, int m, int v)
+{
+    const struct ax_value *from = &w->j->models[m].graph->values[v];
+    const int64_t *d = from->shape.dim, taps = d[2] * d[3];
+    int8_t *data = ax_arena_alloc(&w->to->arena, (size_t)ax_value_bytes(from));
+    for (int64_t o = 0; o < d[0]; o++)
+        for (int64_t c = 0; c < d[1]; c++)
+            memcpy(data + (o * d[1] + c) * taps, (const int8_t *)from->data + (o * d[1] + d[1] - 1 - c) * taps, (size_t)taps);
+    const char *name = ax_arena_printf(&w->to->arena, "%s/%s/reversed", w->j->models[m].scope, from->name);
+    int n = ax_graph_value(w->to, name, from->dtype, &from->shape);
+    w->to->values[n].quant = from->quant;
+    w->to->values[n].data = data;
+    return n;
+}
+
 static void take_node(struct joiner *w, int m, const struct ax_node *n)
 {
     struct ax_graph *g = w->to;
     int *in = AX_NEW(&g->arena, int, n->n_inputs + n->n_outputs + 1), *out = in + n->n_inputs;
-    for (int i = 0; i < n->n_inputs; i++) in[i] = take_value(w, m, n->inputs[i]);
+    bool flip = w->flip[n - w->j->models[m].graph->nodes];
+    for (int i = 0; i < n->n_inputs; i++) in[i] = flip && i == 1 ? flipped(w, m, n->inputs[i]) : take_value(w, m, n->inputs[i]);
     for (int i = 0; i < n->n_outputs; i++) out[i] = take_value(w, m, n->outputs[i]);
     const char *name = ax_arena_printf(&g->arena, "%s/%s", w->j->models[m].scope, n->name);
     int k = ax_graph_node(g, n->op, name, in, n->n_inputs, out, n->n_outputs);
@@ -132,6 +196,7 @@ static void take_model(struct joiner *w, int m)
 {
     const struct ax_graph *g = w->j->models[m].graph;
     w->skip = AX_NEW(&w->to->arena, int, g->n_nodes + 1);
+    w->flip = AX_NEW(&w->to->arena, bool, g->n_nodes + 1);
     for (int i = 0; i < g->n_inputs; i++) place_input(w, m, i);
     for (int k = 0; k < g->n_nodes; k++)
         if (g->nodes[k].op != AX_OP_NONE && !w->skip[k]) take_node(w, m, &g->nodes[k]);

@@ -160,6 +160,18 @@ static enum ax_status hash_files(struct ax_join *j, struct ax_manifest *m, struc
     return s;
 }
 
+/* How ranges were chosen, where all models say the same. */
+static const char *common_range(const struct ax_join *j)
+{
+    const char *range = NULL;
+    for (int i = 0; i < j->n_models; i++) {
+        const char *own = j->models[i].has_manifest ? j->models[i].manifest.calibration.range : NULL;
+        if (!own || (range && strcmp(range, own))) return "each model's own";
+        range = own;
+    }
+    return range;
+}
+
 /* Sources of all models, warnings of all. */
 static void gather(struct ax_join *j, struct ax_manifest *m)
 {
@@ -176,7 +188,8 @@ static void gather(struct ax_join *j, struct ax_manifest *m)
     }
     m->source = files;
     m->calibration.source = calib;
-    m->calibration.range = m->calibration.hash = "";
+    m->calibration.range = common_range(j);
+    m->calibration.hash = "";
     m->warnings = AX_NEW(&j->mem, const char *, warnings + 1);
     for (int i = 0; i < j->n_models; i++)
         for (int k = 0; j->models[i].has_manifest && k < j->models[i].manifest.n_warnings; k++)
