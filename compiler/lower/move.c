@@ -96,7 +96,7 @@ static enum ax_status copy_box(struct low *L, int x, int y, const int64_t *first
 enum ax_status low_split(struct low *L, const struct ax_node *n)
 {
     int x = low_in(L, n->inputs[0]), rank = low_op(L, x)->rank;
-    int64_t axis = ax_node_int(n, "axis", 0), first[AX_MAX_RANK] = {0}, step[AX_MAX_RANK];
+    int64_t axis = ax_node_int(n, "axis", 0), first[AX_MAX_RANK] = {0}, step[AX_MAX_RANK] = {0};
     if (axis < 0) axis += rank;
     for (int i = 0; i < rank; i++) step[i] = 1;
     for (int i = 0; i < n->n_outputs; i++) {
@@ -126,7 +126,7 @@ void low_slice_box(const struct ax_node *n, int rank, int64_t *first, int64_t *s
 enum ax_status low_slice(struct low *L, const struct ax_node *n)
 {
     int x = low_in(L, n->inputs[0]);
-    int64_t first[AX_MAX_RANK], step[AX_MAX_RANK];
+    int64_t first[AX_MAX_RANK] = {0}, step[AX_MAX_RANK] = {0};
     low_slice_box(n, low_op(L, x)->rank, first, step);
     return copy_box(L, x, low_out(L, n->outputs[0]), first, step);
 }

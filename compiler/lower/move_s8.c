@@ -125,7 +125,7 @@ enum ax_status low_slice_s8(struct low *L, const struct ax_node *n, bool *done)
 {
     const struct ax_value *x = low_value(L, n->inputs[0]), *y = low_value(L, n->outputs[0]);
     if (!both_planes(L, n)) return AX_OK;
-    int64_t first[AX_MAX_RANK], step[AX_MAX_RANK], d[4], s[4];
+    int64_t first[AX_MAX_RANK] = {0}, step[AX_MAX_RANK] = {0}, d[4], s[4];
     int rank = x->shape.rank, last = rank - 1;
     low_slice_box(n, rank, first, step);
     if (first[0] || y->shape.dim[0] != x->shape.dim[0]) return AX_OK;

@@ -402,7 +402,7 @@ static void to_first(int rank, int perm[AX_MAX_RANK])
 int low_image_in(struct low *L, int v, bool nhwc)
 {
     if (v == AX_NONE) return -1;
-    int op = low_in(L, v), perm[AX_MAX_RANK];
+    int op = low_in(L, v), perm[AX_MAX_RANK] = {0};
     if (!nhwc) {
         to_last(low_op(L, op)->rank, perm);
         op = low_transpose(L, op, perm);
@@ -415,7 +415,7 @@ int low_image_out(struct low *L, int v, bool nhwc)
     if (nhwc) return as_image(L, low_out(L, v));
     const struct ax_shape *s = &low_value(L, v)->shape;
     int64_t dim[AX_MAX_RANK];
-    int perm[AX_MAX_RANK];
+    int perm[AX_MAX_RANK] = {0};
     to_last(s->rank, perm);
     for (int i = 0; i < s->rank; i++) dim[i] = s->dim[perm[i]];
     enum ax_dtype t = low_is_quant(low_value(L, v)) && L->form == LOW_REAL ? AX_DTYPE_FLOAT32 : low_value(L, v)->dtype;
@@ -427,7 +427,7 @@ void low_image_done(struct low *L, int v, bool nhwc, int image)
     if (nhwc) return;
     const struct ax_shape *s = &low_value(L, v)->shape;
     int64_t dim[AX_MAX_RANK];
-    int last[AX_MAX_RANK], first[AX_MAX_RANK];
+    int last[AX_MAX_RANK] = {0}, first[AX_MAX_RANK] = {0};
     to_last(s->rank, last);
     to_first(s->rank, first);
     for (int i = 0; i < s->rank; i++) dim[i] = s->dim[last[i]];
