@@ -182,7 +182,10 @@ static void run_conv(const struct ax_task *t)
 {
     const struct state *st = t->state;
     ax_amx_thread_init();
-    panel_run(t, 0, st->direct);
+    if (st->direct)
+        panel_run(t, 0, s8_shape_of(t->out[0]).w, direct_strips);
+    else
+        panel_run(t, 0, PANEL_TILE, gathered_strips);
 }
 
 void ax_amx_thread_init(void)

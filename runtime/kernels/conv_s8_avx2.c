@@ -1,5 +1,6 @@
 /* CONV_S8 on AVX2, from lists of weights (conv_s8_lists.h). Output pixels are done in strips: their inputs are gathered into a
- * panel of rows of K bytes; tiles are 8 pixels x 8 channels in registers. */
+ * panel of rows of K bytes, or the rows of the image that they reach are copied; tiles are 8 pixels x 8 channels in registers.
+ */
 #include "kernels/simd_avx2.h"
 
 #include "kernels/act.h"
@@ -56,7 +57,9 @@ VF_INLINE __m256i order_of(uint32_t pairing)
 #define STAGE(i, j, k, SPREAD, MULTIPLY, JOIN) SPREAD(i) WIDEN(k) MULTIPLY(i) JOIN(j) ACCUMULATE(k)
 #define EACH_STAGE(SPREAD, MULTIPLY, JOIN)                                                                                     \
     SPREAD(0)                                                                                                                  \
-    MULTIPLY(0) SPREAD(1) MULTIPLY(1) JOIN(0) STAGE(2, 1, 0, SPREAD, MULTIPLY, JOIN) STAGE(3, 2, 1, SPREAD, MULTIPLY, JOIN)    \
+    MULTIPLY(0)                                                                                                                \
+    SPREAD(1)                                                                                                                  \
+    MULTIPLY(1) JOIN(0) STAGE(2, 1, 0, SPREAD, MULTIPLY, JOIN) STAGE(3, 2, 1, SPREAD, MULTIPLY, JOIN)                          \
         STAGE(4, 3, 2, SPREAD, MULTIPLY, JOIN) STAGE(5, 4, 3, SPREAD, MULTIPLY, JOIN) STAGE(6, 5, 4, SPREAD, MULTIPLY, JOIN)   \
             STAGE(7, 6, 5, SPREAD, MULTIPLY, JOIN) WIDEN(6) JOIN(7) ACCUMULATE(6) WIDEN(7) ACCUMULATE(7)
 #define WIDEN(i)                                                                                                               \
@@ -65,14 +68,15 @@ VF_INLINE __m256i order_of(uint32_t pairing)
     if (rows > i) accumulate(&sum##i, t##i);
 #define NOTHING(i)
 
-VF_INLINE void tile_rows(int rows, const uint8_t *a, int64_t lda, const struct s8_lists *st, const struct s8_list *h,
+VF_INLINE void tile_rows(int rows, const uint8_t *a, const int64_t *at, const struct s8_lists *st, const struct s8_list *h,
                          const int32_t *bias, int32_t *out)
 {
     const __m256i start = _mm256_add_epi32(vi_load(h->start), vi_load(bias)), one = _mm256_set1_epi16(1);
     const int8_t *w = st->weights + h->first * LIST_ENTRY;
 #define NAME_ROW(i)                                                                                                            \
     __m256i sum##i = start, t##i, s##i;                                                                                        \
-    const uint8_t *a##i = a + i * lda;
+    const uint8_t *a##i = a + at[i];                                                                                           \
+    __asm__("" : "+r"(a##i)); /* in a register, not worked out again in the loop */
     EACH_ROW(NAME_ROW)
     const uint32_t *place = st->places + h->first, *couples = place + h->couples, *plain = place + h->plain,
                    *end = place + h->n;
@@ -108,18 +112,18 @@ VF_INLINE void tile_rows(int rows, const uint8_t *a, int64_t lda, const struct s
     EACH_ROW(STORE_ROW)
 }
 
-static __attribute__((noinline)) void tile(int rows, const uint8_t *a, int64_t lda, const struct s8_lists *st,
+static __attribute__((noinline)) void tile(int rows, const uint8_t *a, const int64_t *at, const struct s8_lists *st,
                                            const struct s8_list *h, const int32_t *bias, int32_t *out)
 {
     switch (rows) {
-    case 1: tile_rows(1, a, lda, st, h, bias, out); break;
-    case 2: tile_rows(2, a, lda, st, h, bias, out); break;
-    case 3: tile_rows(3, a, lda, st, h, bias, out); break;
-    case 4: tile_rows(4, a, lda, st, h, bias, out); break;
-    case 5: tile_rows(5, a, lda, st, h, bias, out); break;
-    case 6: tile_rows(6, a, lda, st, h, bias, out); break;
-    case 7: tile_rows(7, a, lda, st, h, bias, out); break;
-    default: tile_rows(8, a, lda, st, h, bias, out); break;
+    case 1: tile_rows(1, a, at, st, h, bias, out); break;
+    case 2: tile_rows(2, a, at, st, h, bias, out); break;
+    case 3: tile_rows(3, a, at, st, h, bias, out); break;
+    case 4: tile_rows(4, a, at, st, h, bias, out); break;
+    case 5: tile_rows(5, a, at, st, h, bias, out); break;
+    case 6: tile_rows(6, a, at, st, h, bias, out); break;
+    case 7: tile_rows(7, a, at, st, h, bias, out); break;
+    default: tile_rows(8, a, at, st, h, bias, out); break;
     }
 }
 
@@ -131,14 +135,94 @@ static void panel_tile(struct work *k, int group, int64_t block, int blocks, int
     const int32_t *bias = k->e.rows + AX_EPI_BIAS * k->e.p + n;
     (void)blocks;
     for (int i = 0; i < S8_BLOCK / LIST_COLUMNS; i++, bias += LIST_COLUMNS, acc += LIST_COLUMNS)
-        tile(rows, k->panel + first * k->row, k->row, st, h + i, bias, acc);
+        tile(rows, k->panel, k->starts + first, st, h + i, bias, acc);
+}
+
+/* -- strips of copied rows -- */
+
+enum { COPY_BYTES = 24 << 10 };
+
+/* Rows of the image that `n` output rows reach. */
+static int64_t rows_reached(const struct s8_conv *g, int64_t n)
+{
+    return (n - 1) * g->p->stride_h + (int64_t)(g->p->kh - 1) * g->p->dilation_h + 1;
+}
+
+/* Bytes of a row that `n` output pixels side by side reach. */
+static int64_t bytes_reached(const struct s8_conv *g, int64_t n)
+{
+    const struct ax_plane *x = &g->x->planes[s8_conv_run(g, 0, 0)[0]];
+    int64_t pixels = (n - 1) * g->p->stride_w + (int64_t)(g->p->kw - 1) * g->p->dilation_w;
+    return pixels * x->pixel_stride + s8_round_up(s8_conv_run(g, 0, 0)[2], 4);
+}
+
+/* Whole output rows of a strip; 0: strips are parts of a row. */
+static int64_t rows_together(const struct s8_conv *g)
+{
+    int64_t w = g->out.w, row = bytes_reached(g, w), n = 1;
+    if (w > EPI_PIXELS || (w >= 4 * PANEL_LEAST && rows_reached(g, 1) * row > COPY_BYTES)) return 0;
+    while (n < g->out.h && (n + 1) * w <= EPI_PIXELS && (n * w < PANEL_LEAST || rows_reached(g, n + 1) * row <= COPY_BYTES))
+        n++;
+    return n;
+}
+
+static int64_t pixels_together(const struct s8_conv *g)
+{
+    int64_t w = g->out.w, most = PANEL_LEAST;
+    while (most + TILE <= EPI_PIXELS && rows_reached(g, 1) * bytes_reached(g, most + TILE) <= COPY_BYTES) most += TILE;
+    int64_t parts = (w + most - 1) / most;
+    return s8_round_up((w + parts - 1) / parts, TILE);
+}
+
+/* Output pixels [a, b) of one image: copies what they reach, as unsigned, and notes where each one's first tap lies. */
+static void copy_rows(struct work *k, int64_t a, int64_t b)
+{
+    const struct ax_conv_params *p = k->g->p;
+    const __m256i flip = _mm256_set1_epi8((char)PANEL_FLIP);
+    struct s8_run x = s8_plane_run(k->g->x, k->t->in_data[0], s8_conv_run(k->g, 0, 0)[0], 0);
+    int64_t w = k->g->out.w, h = k->g->out.h, y0 = a / w, y1 = (b - 1) / w, x0 = y0 == y1 ? a % w : 0;
+    int64_t wide = y0 == y1 ? b - a : w, step = p->stride_w * x.pixel, rows = rows_reached(k->g, y1 - y0 + 1);
+    const uint8_t *from = s8_at(&x, y0 / h, y0 % h * p->stride_h - p->pad_top, -(int64_t)p->pad_left) + x0 * step;
+    int64_t bytes = bytes_reached(k->g, wide);
+    for (int64_t r = 0; r < rows; r++, from += x.row)
+        for (int64_t i = 0; i < bytes; i += 32) {
+            __m256i v = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(from + i)), flip);
+            _mm256_storeu_si256((__m256i *)(k->panel + r * x.row + i), v);
+        }
+    for (int64_t i = a; i < b; i++) k->starts[i - a] = (i / w - y0) * p->stride_h * x.row + (i % w - x0) * step;
+}
+
+static void row_strips(struct work *k, int64_t from, int64_t to)
+{
+    int64_t w = k->g->out.w, image = w * k->g->out.h, rows = rows_together(k->g), part = rows ? 0 : pixels_together(k->g);
+    k->direct = 1;
+    for (int64_t a = from, b; a < to; a = b) {
+        int64_t end = rows ? (a / image + 1) * image : (a / w + 1) * w;
+        b = a + (rows ? rows * w - a % w : part);
+        if (b > end) b = end;
+        if (b > to) b = to;
+        k->at.n = (int)(b - a);
+        even_tiles(k);
+        copy_rows(k, a, b);
+        strip(k, a, k->at.n);
+    }
+}
+
+static int64_t conv_scratch(const struct ax_program *p, const struct ax_step *s)
+{
+    struct s8_conv g = s8_conv_of_step(p, s);
+    int64_t gathered = panel_scratch(p, s);
+    if (!ax_s8_lists_in_rows(&g, s->kind)) return gathered;
+    const struct ax_plane *x = &g.x->planes[s8_conv_run(&g, 0, 0)[0]];
+    int64_t rows = rows_together(&g);
+    return rows_reached(&g, rows ? rows : 1) * x->row_stride + bytes_reached(&g, g.out.w) + 128;
 }
 
 static void run_conv(const struct ax_task *t)
 {
-    panel_run(t, 1, 0);
+    const struct s8_lists *st = t->state;
+    panel_run(t, 1, TILE, st->in_rows ? row_strips : gathered_strips);
 }
 
-AX_ISA_KERNEL(CONV_S8, conv_s8, .fits = panel_fits, .prepare = ax_s8_lists_prepare, .scratch = panel_scratch, .run = run_conv);
-AX_ISA_KERNEL(CONVT_S8, convt_s8, .fits = panel_fits, .prepare = ax_s8_lists_prepare, .scratch = panel_scratch,
-              .run = run_conv);
+AX_ISA_KERNEL(CONV_S8, conv_s8, .fits = panel_fits, .prepare = ax_s8_lists_prepare, .scratch = conv_scratch, .run = run_conv);
+AX_ISA_KERNEL(CONVT_S8, convt_s8, .fits = panel_fits, .prepare = ax_s8_lists_prepare, .scratch = conv_scratch, .run = run_conv);

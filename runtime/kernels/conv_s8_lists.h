@@ -22,8 +22,11 @@ struct s8_list {
     int32_t start[LIST_COLUMNS]; /* -128 times the sum of the weights */
 };
 
-/* Of each entry: its weights, and where its activations lie in a pixel's row of K bytes; the low two bits are the pairing. */
+/* Of each entry: its weights, and where its activations lie, counted from a pixel's first; the low two bits are the pairing.
+ * A pixel's activations are a row of K bytes, or, in a copy of the image's rows, where they lie in the image: neighbours then
+ * share what their taps share. */
 struct s8_lists {
+    int in_rows;
     struct s8_list *lists;
     uint32_t *places;
     int8_t *weights;
@@ -32,5 +35,7 @@ struct s8_lists {
 extern const int8_t ax_s8_pairings[3][16]; /* byte shuffles */
 
 void *ax_s8_lists_prepare(const struct ax_program *p, const struct ax_step *s); /* struct s8_lists; NULL: no memory */
+
+int ax_s8_lists_in_rows(const struct s8_conv *g, enum ax_step_kind kind); /* whether places are those in copied rows */
 
 #endif

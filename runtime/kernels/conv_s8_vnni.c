@@ -109,7 +109,7 @@ static void panel_tile(struct work *k, int group, int64_t block, int blocks, int
 
 static void run_conv(const struct ax_task *t)
 {
-    panel_run(t, 1, 0);
+    panel_run(t, 1, PANEL_TILE, gathered_strips);
 }
 
 AX_ISA_KERNEL(CONV_S8, conv_s8, .fits = panel_fits, .prepare = conv_prepare, .scratch = panel_scratch, .run = run_conv);
