@@ -10,6 +10,7 @@ packages=(
   libflatbuffers-dev flatbuffers-compiler libzstd-dev libxxhash-dev
   libjansson-dev libzip-dev
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
+  libavdevice-dev libsdl2-dev                    # cameras, windows
   libcmocka-dev libsimde-dev
   python3 python3-numpy python3-pil python3-jsonschema python3-venv xz-utils
 )

@@ -94,7 +94,7 @@ static const struct ax_option options[] = {
 static const struct ax_tool tool = {
     "axrun",
     "MODEL [INPUT...]",
-    "runs a compiled model on pictures or tensors",
+    "runs a compiled model on pictures, videos or tensors",
     "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
     ".axmodel "
     "or a partition.json, whose segments run as a pipeline; or the descriptor of a cascade, whose stages are models of their "

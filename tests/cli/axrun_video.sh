@@ -26,6 +26,15 @@ for how in "" "--callback" "--depth 1" "--depth 40" "--batch 2" "--batch 2 --cal
     echo "$how: $err"
 done
 
+# Segments, whose pipeline takes frames by itself.
+axsegment build/shapes/shapes/1 --num_segments 2 -o build/shapes-2 >segment.txt 2>&1 || { cat segment.txt; exit 1; }
+axrun shapes street.mp4 --csv --frames 100 --synchronous >one.csv 2>/dev/null
+for how in "" --callback --synchronous "--batch 2" "--depth 2" "--timeout 1 --on_error retry --retries 100000"; do
+    run axrun build/shapes-2 street.mp4 --csv --frames 100 $how
+    expect_rc 0
+    cmp -s stdout.txt one.csv || fail "segments, '$how': something else"
+done
+
 # Streams on the standard input: the same frames as y4m and, but for their JPEGs, the same number as MJPEG.
 run axrun shapes - --json --frames 7 < <(make_frames rgb24 20 $scenes)
 expect_rc 1
