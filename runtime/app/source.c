@@ -128,7 +128,7 @@ enum ax_status ax_source_next(void *source, struct ax_frame *f, struct ax_error 
         f->input = s->at;
         f->index = -1, f->time_s = f->rate = 0; /* the input before may have ended in this frame */
         enum ax_status st = ax_input_moves(path) ? read_video(s, path, f, &why) : read_picture(s, path, f, &why);
-        if (st == AX_CLOSED) continue;
+        if (st == AX_CLOSED || (st && is_stopped(s))) continue; /* what was broken off is not broken */
         if (st) ax_frame_fail(f, &why);
         s->given++;
         return AX_OK;

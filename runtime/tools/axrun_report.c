@@ -374,6 +374,7 @@ void ax_report_frame(struct ax_run_report *r, const struct ax_frame *f)
     } else {
         text_answers(r, f);
     }
+    if (r->moving) fflush(stdout); /* who reads a stream's results waits for them */
 }
 
 static void say(const char *input, const struct ax_error *why)

@@ -29,7 +29,7 @@ done
 # Segments, whose pipeline takes frames by itself.
 axsegment build/shapes/shapes/1 --num_segments 2 -o build/shapes-2 >segment.txt 2>&1 || { cat segment.txt; exit 1; }
 axrun shapes street.mp4 --csv --frames 100 --synchronous >one.csv 2>/dev/null
-for how in "" --callback --synchronous "--batch 2" "--depth 2" "--timeout 1 --on_error retry --retries 100000"; do
+for how in "" --callback --synchronous "--batch 2" "--depth 2" "--timeout 1 --on_error retry --retries 1000"; do
     run axrun build/shapes-2 street.mp4 --csv --frames 100 $how
     expect_rc 0
     cmp -s stdout.txt one.csv || fail "segments, '$how': something else"
@@ -57,6 +57,11 @@ for kind in y4m mjpeg; do
 done
 must_fail 1 "*raw frames '640'*WIDTHxHEIGHT*" axrun shapes - --raw 640 <raw.rgb
 must_fail 1 "*" axrun shapes - </dev/null
+
+# Interrupted while it waits for a stream: what came is there, and the video is whole.
+run timeout -s INT 5 axrun shapes - --raw $size --json --save live < <(make_frames rgb24 6 $scenes; sleep 30)
+[ "$(numbers stdout.txt | wc -l)" = 6 ] || fail "6 frames expected"
+[ -s live/stdin.mp4 ] || fail "no live/stdin.mp4"
 
 # Cut streams and files: the frames that are there, then what is wrong; other inputs go on.
 head -c $(($(stat -c %s raw.rgb) - 1000)) raw.rgb >cut.rgb
