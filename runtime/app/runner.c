@@ -227,7 +227,9 @@ enum ax_status ax_runner_wait(void *runner, int worker, struct ax_frame *const *
         for (int i = 0; i < n && !s; i++) frames[i]->attempts = tries - 1;
         if (!s) return AX_OK;
         atomic_fetch_add(s == AX_TIMEOUT ? &r->timeouts : &r->failures, 1);
-        if (tries >= most) return give_up(r, frames, n, tries, err);
+        /* Segments give their results in order: one that is submitted again would come behind those that are waited for. */
+        bool last = tries >= most || (s != AX_TIMEOUT && ax_engine_pipeline(r->engine));
+        if (last) return give_up(r, frames, n, tries, err);
         if (try_again(r, g, frames[0], s, err)) return err->status;
     }
 }

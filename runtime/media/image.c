@@ -12,7 +12,10 @@
 
 #include "media/jpeg_color.h"
 
-enum { LARGEST = 32768 };
+enum {
+    LARGEST = 32768,
+    MARGIN = 64 /* libswscale's vector code reads and writes past the last pixel */
+};
 
 enum ax_status ax_image_check_size(int width, int height, struct ax_error *err)
 {
@@ -24,8 +27,8 @@ enum ax_status ax_image_new(int width, int height, int channels, struct ax_image
 {
     *out = (struct ax_image){0};
     if (ax_image_check_size(width, height, err)) return err->status;
-    *out =
-        (struct ax_image){width, height, channels, width * channels, malloc((size_t)width * (size_t)height * (size_t)channels)};
+    size_t bytes = (size_t)width * (size_t)height * (size_t)channels;
+    *out = (struct ax_image){width, height, channels, width * channels, malloc(bytes + MARGIN)};
     if (!out->data) return ax_fail(err, AX_NO_MEMORY, "no memory for a picture of %dx%d", width, height);
     return AX_OK;
 }

@@ -1,5 +1,6 @@
 #include "tools/shared/engine.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,7 @@ struct ax_engine {
     int n_instances, queue;
     struct ax_segments *segments;   /* instead of the model */
     struct ax_collector *collector; /* of the segments' results */
+    pthread_mutex_t submitting;
     int batch, n_in, n_out;
     struct ax_engine_port *inputs, *outputs;
     struct ax_buffer *in, *out;
@@ -196,6 +198,7 @@ enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, 
     e->opt = *opt;
     e->batch = batch;
     e->queue = opt->queue > 0 ? opt->queue : 16;
+    pthread_mutex_init(&e->submitting, NULL);
     e->n_instances = opt->instances > 0 ? opt->instances : 1;
     e->instances = calloc((size_t)e->n_instances, sizeof *e->instances);
     if (!e->instances) {
@@ -229,6 +232,7 @@ void ax_engine_close(struct ax_engine *e)
     free(e->in);
     free(e->out);
     free(e->spare);
+    pthread_mutex_destroy(&e->submitting);
     free(e);
 }
 
@@ -374,11 +378,13 @@ enum ax_status ax_engine_submit(struct ax_engine *e, int instance, const struct 
                                 const struct ax_engine_buffer *out, ax_engine_done *done, void *user, uint64_t *ticket,
                                 struct ax_error *err)
 {
+    pthread_mutex_lock(&e->submitting); /* the lists of buffers are the engine's */
     enum ax_status s = wake(e, err);
-    if (s) return s;
-    list_buffers(e->inputs, e->n_in, in, e->segments ? 1 : e->batch, e->in);
-    list_buffers(e->outputs, e->n_out, out, e->segments ? 1 : e->batch, e->out);
-    if (!e->segments) return submit_to_instance(e, instance, done, user, ticket, err);
+    if (!s) list_buffers(e->inputs, e->n_in, in, e->segments ? 1 : e->batch, e->in);
+    if (!s) list_buffers(e->outputs, e->n_out, out, e->segments ? 1 : e->batch, e->out);
+    if (!s && !e->segments) s = submit_to_instance(e, instance, done, user, ticket, err);
+    pthread_mutex_unlock(&e->submitting);
+    if (s || !e->segments) return s;
     if (!e->collector && ax_collector_new(ax_segments_pipeline(e->segments), &e->collector, err)) return err->status;
     return ax_collector_push(e->collector, e->in, e->out, done, user, ticket, err);
 }
