@@ -154,8 +154,14 @@ static struct ax_object **parents_of(const struct ax_frame *f, const struct ax_c
     return list;
 }
 
-static enum ax_status submit_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s,
-                                  struct ax_error *err)
+static enum ax_status submit_slot(struct ax_cascade_model_run *m, struct slot *s, struct ax_error *err)
+{
+    enum ax_status st = m->device.submit(m->device.self, s->instance, &s->in, s->out, NULL, NULL, &s->ticket, err);
+    s->under_way = !st;
+    return st;
+}
+
+static enum ax_status begin_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s, struct ax_error *err)
 {
     struct ax_pixels_out to = m->input;
     to.data = s->in.data;
@@ -164,8 +170,7 @@ static enum ax_status submit_slot(struct ax_cascade_model_run *m, const struct a
     if (st) return st;
     s->instance = m->next_instance;
     m->next_instance = (m->next_instance + 1) % ax_engine_instances(m->engine);
-    st = m->device.submit(m->device.self, s->instance, &s->in, s->out, NULL, NULL, &s->ticket, err);
-    s->under_way = !st;
+    st = submit_slot(m, s, err);
     atomic_fetch_add(&m->regions, !st);
     return st;
 }
@@ -178,17 +183,36 @@ static struct slot *next_slot(struct looks *l, const struct ax_region *region, s
     return s;
 }
 
-static enum ax_status submit_regions(struct ax_cascade_model_run *m, struct ax_frame *f, struct ax_error *err)
+/* A region so thin that no step makes an input of it is passed over. */
+static bool is_the_regions_own(enum ax_status s)
+{
+    return s == AX_INVALID_ARGUMENT || s == AX_UNSUPPORTED;
+}
+
+static enum ax_status begin_region(struct ax_cascade_model_run *m, struct ax_frame *f, const struct ax_region *region,
+                                   struct ax_object *parent, struct ax_error *err)
 {
     struct looks *l = looks_of(f, m);
+    struct slot *s = next_slot(l, region, parent);
+    enum ax_status st = begin_slot(m, f, s, err);
+    if (!is_the_regions_own(st)) return st;
+    ax_region_free(&s->region);
+    l->n--;
+    m->refused++;
+    m->why_refused = *err;
+    return AX_OK;
+}
+
+static enum ax_status submit_regions(struct ax_cascade_model_run *m, struct ax_frame *f, struct ax_error *err)
+{
     struct ax_region region;
     struct ax_arena mem = {0};
     int n;
     struct ax_object **parents = parents_of(f, m, &mem, &n);
     enum ax_status st = AX_OK;
-    for (int i = 0; i < n && l->n < m->slots && !st; i++)
+    for (int i = 0; i < n && looks_of(f, m)->n < m->slots && !st; i++)
         if (ax_region_of(&m->is->rule, parents[i], f->image.width, f->image.height, &region))
-            st = submit_slot(m, f, next_slot(l, &region, parents[i]), err);
+            st = begin_region(m, f, &region, parents[i], err);
     ax_arena_free(&mem);
     return st;
 }
@@ -199,7 +223,11 @@ static enum ax_status submit_whole(struct ax_cascade_model_run *m, struct ax_fra
     struct ax_region all = {.x = w / 2, .y = h / 2, .width = w, .height = h, .cos = 1};
     if (!f->more && make_frame(m->run, f, err)) return err->status;
     if (m->index == 0) forget(m->run, f->more);
-    return submit_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
+    enum ax_status st = begin_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
+    if (!is_the_regions_own(st)) return st;
+    looks_of(f, m)->n = 0;
+    ax_frame_fail(f, err);
+    return AX_OK;
 }
 
 static enum ax_status submit(void *user, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
@@ -241,21 +269,34 @@ static enum ax_status read_slot(struct ax_cascade_model_run *m, const struct ax_
     return st;
 }
 
-static void explain(const struct ax_cascade_model_run *m, const struct ax_frame *f, int slot, int of, struct ax_error *err)
+static void explain(const struct ax_cascade_model_run *m, const struct ax_frame *f, int slot, int of, int tries,
+                    struct ax_error *err)
 {
     struct ax_error why = *err;
     bool late = why.status == AX_TIMEOUT;
-    ax_fail(err, why.status, "frame %lld of %s, stage '%s', region %d of %d: the inference %s: %s. %s", (long long)f->number,
-            f->name, m->is->name, slot + 1, of, late ? "timed out" : "failed", why.message,
-            late ? "Allow more time (--timeout) or more cores" : "Run that frame again");
+    char again[64] = "";
+    if (tries > 1) snprintf(again, sizeof again, " (tried %d times)", tries);
+    ax_fail(err, why.status, "frame %lld of %s, stage '%s', region %d of %d: the inference %s%s: %s. %s", (long long)f->number,
+            f->name, m->is->name, slot + 1, of, late ? "timed out" : "failed", again, why.message,
+            late ? "Allow more time (--timeout), more cores, or --on_error retry" : "Run that frame again (--on_error retry)");
 }
 
-static enum ax_status wait_slot(struct ax_cascade_model_run *m, struct slot *s, struct ax_error *err)
+/* A timeout is waited for again, a failure is run again. */
+static enum ax_status wait_slot(struct ax_cascade_model_run *m, struct slot *s, int *tries, struct ax_error *err)
 {
-    int64_t limit = m->run->opt.timeout_ms > 0 ? m->run->opt.timeout_ms : -1;
-    enum ax_status st = m->device.wait(m->device.self, s->instance, s->ticket, limit, err);
-    if (st != AX_TIMEOUT) s->under_way = false;
-    return st;
+    struct ax_cascade_run *r = m->run;
+    int64_t limit = r->opt.timeout_ms > 0 ? r->opt.timeout_ms : -1;
+    int most = r->opt.on_error == AX_RUNNER_RETRY ? 1 + r->opt.retries : 1;
+    for (*tries = 1;; ++*tries) {
+        enum ax_status st = m->device.wait(m->device.self, s->instance, s->ticket, limit, err);
+        if (st != AX_TIMEOUT) s->under_way = false;
+        if (!st && *tries > 1) atomic_fetch_add(&r->recovered, 1);
+        if (!st) return AX_OK;
+        atomic_fetch_add(st == AX_TIMEOUT ? &r->timeouts : &r->failures, 1);
+        if (*tries >= most) return st;
+        atomic_fetch_add(&r->retries, 1);
+        if (st != AX_TIMEOUT && submit_slot(m, s, err)) return err->status;
+    }
 }
 
 /* A new list each time: objects that have a nested result already are few. */
@@ -299,11 +340,12 @@ static enum ax_status wait_all(void *user, int worker, struct ax_frame *const *f
     struct ax_frame *f = frames[0];
     struct looks *l = looks_of(f, m);
     (void)worker, (void)n;
-    for (int i = 0; i < l->n; i++) {
-        enum ax_status st = wait_slot(m, &l->slot[i], err);
-        if (st) {
-            explain(m, f, i, l->n, err);
+    for (int i = 0, tries; i < l->n; i++) {
+        if (wait_slot(m, &l->slot[i], &tries, err)) {
+            explain(m, f, i, l->n, tries, err);
+            if (m->run->opt.on_error == AX_RUNNER_STOP) return err->status;
             ax_frame_fail(f, err);
+            atomic_fetch_add(&m->run->skipped, 1);
             return AX_OK;
         }
         if (read_slot(m, f, &l->slot[i], err)) return err->status;
@@ -339,6 +381,17 @@ struct ax_engine_memory ax_cascade_memory(const struct ax_cascade_run *r)
         all.weights_bytes += m.weights_bytes, all.activations_bytes += m.activations_bytes;
     }
     return all;
+}
+
+struct ax_runner_counts ax_cascade_failures(const struct ax_cascade_run *r)
+{
+    return (struct ax_runner_counts){r->timeouts, r->failures, r->retries, r->recovered, r->skipped};
+}
+
+int64_t ax_cascade_refused(const struct ax_cascade_run *r, int stage, struct ax_error *why)
+{
+    *why = r->models[stage].why_refused;
+    return r->models[stage].refused;
 }
 
 int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage)

@@ -25,6 +25,8 @@ void ax_cascade_of_models(const char *const *names, int n, struct ax_cascade *ou
 struct ax_cascade_options {
     int depth;                            /* frames under way; that of the flow */
     int64_t timeout_ms;                   /* that a result is waited for; 0: for ever */
+    enum ax_runner_policy on_error;       /* of results that do not come */
+    int retries;                          /* default 2 */
     int top_k;                            /* of classifications; 0: as the descriptors say */
     bool quiet;                           /* does not say how cores were split */
     bool share;                           /* all stages take turns, also where there are cores for each */
@@ -40,6 +42,9 @@ void ax_cascade_close(struct ax_cascade_run *r); /* when the flow runs no more; 
 /* The stages to put into a flow, whose frames' `more` they use; returns how many: two for each of the cascade's. */
 int ax_cascade_flow_stages(struct ax_cascade_run *r, struct ax_flow_stage *out);
 
+struct ax_runner_counts ax_cascade_failures(const struct ax_cascade_run *r); /* of results */
+/* Regions that could not be made a stage's input, and what was wrong with the last one. */
+int64_t ax_cascade_refused(const struct ax_cascade_run *r, int stage, struct ax_error *why);
 /* Regions that a stage has looked at, and cores that it has (shared: all have the same ones). */
 int64_t ax_cascade_regions(const struct ax_cascade_run *r, int stage);
 struct ax_engine_memory ax_cascade_memory(const struct ax_cascade_run *r); /* of all models */

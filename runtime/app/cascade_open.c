@@ -209,6 +209,7 @@ enum ax_status ax_cascade_open(const struct ax_cascade *c, const struct ax_casca
     r->is = c;
     r->cores = cores;
     r->opt = *opt;
+    if (!r->opt.retries) r->opt.retries = 2;
     r->models = calloc((size_t)c->n_stages, sizeof *r->models);
     r->n = r->models ? c->n_stages : 0;
     enum ax_status s = r->models ? open_all(r, models, err) : ax_fail(err, AX_NO_MEMORY, "no memory for a cascade");

@@ -26,6 +26,8 @@ struct ax_cascade_model_run {
     int next_instance;
     const char *submit_name, *wait_name; /* in profiles */
     _Atomic int64_t regions;
+    int64_t refused; /* of the thread that submits */
+    struct ax_error why_refused;
 };
 
 struct cascade_frame;
@@ -36,7 +38,8 @@ struct ax_cascade_run {
     struct ax_cascade_options opt;
     struct ax_arena mem;
     struct ax_cascade_model_run *models;
-    int n, roots;                 /* models; those that look at the whole picture */
+    int n, roots; /* models; those that look at the whole picture */
+    _Atomic int64_t timeouts, failures, retries, recovered, skipped;
     struct cascade_frame *frames; /* all that were made */
     struct ax_schedule *schedule; /* NULL: each has cores of its own */
 };

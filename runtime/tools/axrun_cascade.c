@@ -120,15 +120,35 @@ void ax_run_cascade_free(struct ax_run *r)
 
 /* -- running -- */
 
+enum ax_runner_policy ax_run_policy(const struct ax_run_settings *set)
+{
+    if (!strcmp(set->on_error, "stop")) return AX_RUNNER_STOP;
+    return !strcmp(set->on_error, "retry") ? AX_RUNNER_RETRY : AX_RUNNER_SKIP;
+}
+
 enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, struct ax_error *err)
 {
     struct ax_run_cascade *c = r->cascade;
     struct ax_cascade_options opt = {.depth = depth,
                                      .timeout_ms = r->set->timeout,
+                                     .on_error = ax_run_policy(r->set),
+                                     .retries = (int)r->set->retries,
                                      .top_k = (int)r->set->top_k,
                                      .share = c->rules != NULL,
                                      .rules = c->rules};
     return ax_cascade_open(&c->is, c->models, r->cores, &opt, &c->running, err);
+}
+
+void ax_run_cascade_warn(const struct ax_run *r)
+{
+    const struct ax_run_cascade *c = r->cascade;
+    struct ax_error why;
+    for (int i = 0; i < c->is.n_stages; i++) {
+        int64_t n = ax_cascade_refused(c->running, i, &why);
+        if (n)
+            fprintf(stderr, "axrun: stage '%s': %lld region%s passed over; the last one: %s\n", c->is.stages[i].name,
+                    (long long)n, n == 1 ? " was" : "s were", why.message);
+    }
 }
 
 void ax_run_cascade_say(const struct ax_run *r)

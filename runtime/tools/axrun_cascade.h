@@ -19,6 +19,9 @@ enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_
 void ax_run_cascade_free(struct ax_run *r);
 
 enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, struct ax_error *err);
+enum ax_runner_policy ax_run_policy(const struct ax_run_settings *set); /* of --on_error */
+/* Of regions that could not be looked at, on stderr. */
+void ax_run_cascade_warn(const struct ax_run *r);
 /* Regions, and who had how many turns, on stderr. */
 void ax_run_cascade_say(const struct ax_run *r);
 

@@ -96,9 +96,7 @@ static enum ax_status open_pictures(struct frames *w, struct ax_error *err)
     int group = ax_pictures_group(pipes[0].engine, opt.mode);
     opt.runner.depth = depth_of(w, group) + 2 * group; /* the flow may need room for groups that fill up */
     opt.runner.timeout_ms = set->timeout;
-    opt.runner.on_error = !strcmp(set->on_error, "stop")    ? AX_RUNNER_STOP
-                          : !strcmp(set->on_error, "retry") ? AX_RUNNER_RETRY
-                                                            : AX_RUNNER_SKIP;
+    opt.runner.on_error = ax_run_policy(set);
     opt.runner.retries = (int)set->retries;
     opt.runner.record = w->record;
     return ax_pictures_new(&r->pipeline, pipes, r->n_pipes, &opt, &w->pictures, err);
@@ -180,8 +178,9 @@ static enum ax_status run_flow(struct frames *w, struct ax_error *err)
 
 static void say_what_failed(const struct frames *w)
 {
-    if (!w->pictures) return;
-    struct ax_runner_counts c = ax_pictures_counts(w->pictures);
+    bool several = w->run->cascade != NULL;
+    struct ax_runner_counts c = several ? ax_cascade_failures(w->run->cascade->running) : ax_pictures_counts(w->pictures);
+    if (several) ax_run_cascade_warn(w->run);
     if (!c.timeouts && !c.failures) return;
     fprintf(stderr, "axrun: %lld timeout%s, %lld failed run%s; %lld tried again, %lld of them well; %lld frame%s skipped\n",
             (long long)c.timeouts, c.timeouts == 1 ? "" : "s", (long long)c.failures, c.failures == 1 ? "" : "s",

@@ -76,6 +76,19 @@ run axrun twice.json missing.png "$scene" --json
 expect_rc 1
 expect_err "*missing.png*"
 
+# Results that do not come: the frame fails, others go on, and nothing hangs or is read too early.
+run axrun twice.json $scenes --json --timeout 1 --on_error retry --retries 1000
+expect_rc 0
+cp stdout.txt slow.json
+run axrun twice.json $scenes --json
+cmp -s stdout.txt slow.json || fail "waiting again gives something else"
+run axrun twice.json $scenes --json --timeout 1 --depth 2
+case $rc in
+0) ;; # a fast machine
+1) expect_err "*stage 'first', region 1 of 1: the inference timed out: *timeout*frame*skipped*" ;;
+*) fail "exit code 0 or 1 expected" ;;
+esac
+
 # Models side by side: each as if it were alone.
 axrun digits $scenes "$digit" --csv | sed 1d >digits.csv
 axrun shapes $scenes "$digit" --csv | sed 1d >shapes.csv
