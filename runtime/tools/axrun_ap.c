@@ -34,7 +34,8 @@ void ax_detections_free(struct ax_detections *d)
 /* Of a crowd the detection's own area counts. */
 static double box_overlap(const struct ax_object *o, const struct ax_truth_box *b)
 {
-    double w = fmin(o->right, b->right) - fmax(o->left, b->left), h = fmin(o->bottom, b->bottom) - fmax(o->top, b->top);
+    double w = (double)fminf(o->right, b->right) - (double)fmaxf(o->left, b->left);
+    double h = (double)fminf(o->bottom, b->bottom) - (double)fmaxf(o->top, b->top);
     if (!(w > 0) || !(h > 0)) return 0;
     double own = ((double)o->right - o->left) * ((double)o->bottom - o->top);
     double all = b->crowd ? own : own + ((double)b->right - b->left) * ((double)b->bottom - b->top) - w * h;

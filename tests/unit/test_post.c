@@ -363,8 +363,8 @@ static void ultraface(void **state)
     float *at = boxes;
     for (int l = 0; l < 4; l++)
         for (int i = 0, w = l < 2 ? SIDE / strides[l] : 1; i < w * w * each[l]; i++, at += 4) {
-            float x = (float)(i / each[l] % w + .5) * (float)strides[l] / SIDE,
-                  y = (float)(i / each[l] / w + .5) * (float)strides[l] / SIDE;
+            int column = i / each[l] % w, row = i / each[l] / w;
+            float cell = (float)strides[l] / SIDE, x = ((float)column + .5f) * cell, y = ((float)row + .5f) * cell;
             PUT(at, x - .1f, y - .1f, x + .1f, y + .1f);
         }
     PUT(boxes + 4 * 49, .125f, .25f, .375f, .5f);
