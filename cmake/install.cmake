@@ -41,4 +41,4 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY models/devices/ DESTINATION ${CMAKE_INSTALL_DATADIR}/axon/devices FILES_MATCHING PATTERN "*.json")
 
 # The families' descriptors, to begin one's own from; the tools have them compiled in.
-install(DIRECTORY models/descriptors DESTINATION ${CMAKE_INSTALL_DATADIR}/axon FILES_MATCHING PATTERN "*.json")
+install(DIRECTORY models/descriptors models/cascades DESTINATION ${CMAKE_INSTALL_DATADIR}/axon FILES_MATCHING PATTERN "*.json")

@@ -39,6 +39,23 @@ def pipeline(folder, *steps):
     (folder / "steps.json").write_text(text)
 
 
+def linear(x):
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def cubic(x, a=-0.75):
+    x = np.abs(x)
+    return np.where(x < 1, ((a + 2) * x - (a + 3)) * x * x + 1, np.where(x < 2, ((a * x - 5 * a) * x + 8 * a) * x - 4 * a, 0))
+
+
+def like_opencv(x, size, weight, reach):
+    """One axis, the first, in real numbers: the taps around each centre, pixels of the edge repeated."""
+    n = x.shape[0]
+    centre = (np.arange(size) + 0.5) * n / size - 0.5
+    first = np.floor(centre).astype(int) - reach + 1
+    return sum(x[np.clip(first + k, 0, n - 1)] * weight(first + k - centre)[:, None, None] for k in range(2 * reach))
+
+
 with tempfile.TemporaryDirectory() as t:
     folder = pathlib.Path(t)
     rng = np.random.default_rng(1)
@@ -57,6 +74,13 @@ with tempfile.TemporaryDirectory() as t:
         pipeline(folder, {"type": "color", "order": "gray"})
         want = np.asarray(im.convert("L"), np.float32)[None]
         check(f"{picture.name} grey", ours(picture, 1, im.height, im.width, folder), want, slack)
+    # Without antialias: OpenCV's INTER_LINEAR and INTER_CUBIC.
+    for name, weight, reach in [("bilinear", linear, 1), ("bicubic", cubic, 2)]:
+        for w, h in [(32, 32), (83, 61), (200, 90), (1, 1), (17, 128)]:
+            pipeline(folder, {"type": "resize", "width": w, "height": h, "interpolation": name, "antialias": False})
+            x = np.clip(like_opencv(np.asarray(noise, np.float64).transpose(1, 0, 2), w, weight, reach), 0, 255)
+            want = np.rint(np.clip(like_opencv(x.transpose(1, 0, 2), h, weight, reach), 0, 255)).transpose(2, 0, 1)
+            check(f"{name} without antialias {w}x{h}", ours(folder / "noise.png", 3, h, w, folder), want)
     # From one pixel, one row and one column.
     for w, h in [(1, 1), (1, 7), (9, 1)]:
         small = noise.crop((3, 3, 3 + w, 3 + h))
