@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/pool.h"
 #include "quantizer/internal.h"
 
 enum { KEEP_BYTES = 160 << 20 }; /* of float outputs kept for the comparison */
@@ -13,8 +14,10 @@ struct run {
     const struct ax_plan *plan;
     struct ax_program *p;
     struct ax_exec *e;
+    struct ax_pool *workers;
+    struct ax_stats *stats; /* the calibration's */
     int *operand_of;
-    int *step_of; /* by value: the step that makes it, -1 */
+    int *step_of;           /* by value: the step that makes it, -1 */
     struct ax_tapsum *taps; /* by value: of the weighted node that makes it */
 };
 
@@ -26,7 +29,7 @@ static int channels_of(const struct ax_shape *s)
 static void observe_setup(struct run *r, const struct ax_quant_options *opt, struct ax_arena *a, struct ax_calibration *c)
 {
     const struct ax_graph *g = r->g;
-    c->stats = AX_NEW(a, struct ax_stats, g->n_values);
+    c->stats = r->stats = AX_NEW(a, struct ax_stats, g->n_values);
     r->taps = AX_NEW(a, struct ax_tapsum, g->n_values);
     r->step_of = AX_NEW(a, int, g->n_values);
     for (int v = 0; v < g->n_values; v++) {
@@ -46,16 +49,15 @@ static void observe_setup(struct run *r, const struct ax_quant_options *opt, str
     }
 }
 
-static void observe(struct run *r, struct ax_calibration *c)
+static void observe(void *ctx, int v)
 {
+    const struct run *r = ctx;
     const uint8_t *arena = ax_exec_arena(r->e);
-    for (int v = 0; v < r->g->n_values; v++) {
-        if (c->stats[v].channels && !ax_is_graph_input(r->g, v) && r->operand_of[v] >= 0) {
-            const struct ax_operand *o = &r->p->operands[r->operand_of[v]];
-            ax_stats_add(&c->stats[v], (const float *)(const void *)(arena + o->offset), o->bytes / 4);
-        }
-        if (r->step_of[v] >= 0 && r->taps[v].channels) ax_tapsum_add(&r->taps[v], r->p, &r->p->steps[r->step_of[v]], arena);
+    if (r->stats[v].channels && !ax_is_graph_input(r->g, v) && r->operand_of[v] >= 0) {
+        const struct ax_operand *o = &r->p->operands[r->operand_of[v]];
+        ax_stats_add(&r->stats[v], (const float *)(const void *)(arena + o->offset), o->bytes / 4);
     }
+    if (r->step_of[v] >= 0 && r->taps[v].channels) ax_tapsum_add(&r->taps[v], r->p, &r->p->steps[r->step_of[v]], arena);
 }
 
 static enum ax_status keep_outputs(struct run *r, struct ax_calibration *c, int sample, struct ax_error *err)
@@ -87,7 +89,7 @@ static enum ax_status one_sample(struct run *r, const struct ax_samples *samples
     }
     if (s) return s;
     ax_exec_run(r->e, 0, r->p->n_steps, NULL);
-    observe(r, c);
+    ax_workers_run(r->workers, r->g->n_values, observe, r);
     return i < c->n_kept ? keep_outputs(r, c, i, err) : AX_OK;
 }
 
@@ -125,6 +127,7 @@ enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan
     enum ax_status s = ax_lower(g, &lo, &r.p, r.operand_of, err);
     if (s) return s;
     s = ax_exec_new(r.p, &eo, &r.e, err);
+    if (!s) s = ax_workers_new(opt, &r.workers, err);
     if (s) goto done;
     observe_setup(&r, opt, a, c);
     int64_t bytes = 0;
@@ -134,7 +137,7 @@ enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan
     c->n_kept = samples->count;
     if (bytes && (int64_t)c->n_kept > KEEP_BYTES / bytes) c->n_kept = (int)(KEEP_BYTES / bytes);
     if (c->n_kept < 1) c->n_kept = 1;
-    c->outputs = AX_NEW(a, float *, (size_t)c->n_kept * (size_t)r.p->n_outputs + 1);
+    c->outputs = AX_NEW(a, float *, (size_t)c->n_kept *(size_t)r.p->n_outputs + 1);
     for (int i = 0; i < samples->count && !s; i++) {
         s = one_sample(&r, samples, i, c, err);
         if (i + 1 == c->n_trial) c->trial_mean = means_so_far(&r, a);
@@ -142,6 +145,7 @@ enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan
     }
     if (!s) c->mean = means_so_far(&r, a);
 done:
+    ax_pool_free(r.workers);
     ax_exec_free(r.e);
     ax_program_free(r.p);
     return s;

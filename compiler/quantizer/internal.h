@@ -14,6 +14,12 @@
 #define AX_WIDE
 #endif
 
+/* -- workers.c: the threads of an executor's kind, for loops over what is independent -- */
+
+struct ax_pool;
+enum ax_status ax_workers_new(const struct ax_quant_options *opt, struct ax_pool **out, struct ax_error *err);
+void ax_workers_run(struct ax_pool *pool, int n, void (*item)(void *ctx, int i), void *ctx); /* exec/pool.h frees it */
+
 /* -- plan.c: which nodes run in int8 -- */
 
 struct ax_plan {

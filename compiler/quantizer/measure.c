@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/pool.h"
 #include "quantizer/internal.h"
 
 /* log10 by frexp and the series of atanh: libm's may differ in the last bit between machines, and figures go into files. */
@@ -63,8 +64,10 @@ void ax_measure_add(struct ax_measure *m, int o, const struct ax_shape *shape, c
     m->norm[o] += norm;
     m->sqnr[o] += ax_db((signal + 1e-12) / (noise + 1e-12));
     m->rows[o]++;
-    if (classes) m->agree[o] += argmax(ref, classes) == argmax(got, classes);
-    else m->agree[o] = -1;
+    if (classes)
+        m->agree[o] += argmax(ref, classes) == argmax(got, classes);
+    else
+        m->agree[o] = -1;
 }
 
 double ax_measure_sqnr(const struct ax_measure *m)
@@ -86,8 +89,8 @@ struct side {
     int *operand_of;
 };
 
-static enum ax_status open_side(struct side *s, const struct ax_graph *g, const struct ax_quant_options *opt, struct ax_arena *a,
-                                struct ax_error *err)
+static enum ax_status open_side(struct side *s, const struct ax_graph *g, const struct ax_quant_options *opt,
+                                struct ax_arena *a, struct ax_error *err)
 {
     struct ax_lower_options lo = {.keep_all = 1};
     struct ax_exec_options eo = {.threads = opt->threads};
@@ -137,21 +140,35 @@ static int compare_value(const struct side *f, int fo, const struct side *q, int
     return 1;
 }
 
+struct layers {
+    const struct ax_graph *g, *q;
+    struct side f, i8;
+    double *signal, *noise; /* by value */
+};
+
+static void compare_layer(void *ctx, int v)
+{
+    const struct layers *l = ctx;
+    const struct ax_value *x = &l->g->values[v];
+    if (l->q->values[v].dtype != AX_DTYPE_INT8 || x->dtype != AX_DTYPE_FLOAT32 || x->data || ax_is_graph_input(l->g, v)) return;
+    if (l->f.operand_of[v] >= 0 && l->i8.operand_of[v] >= 0)
+        compare_value(&l->f, l->f.operand_of[v], &l->i8, l->i8.operand_of[v], &l->signal[v], &l->noise[v]);
+}
+
 enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph *q, const struct ax_samples *samples,
                                  const struct ax_quant_options *opt, struct ax_arena *a, struct ax_quant_report *r,
                                  struct ax_error *err)
 {
-    struct side f = {0}, i8 = {0};
-    double *signal = AX_NEW(a, double, g->n_values), *noise = AX_NEW(a, double, g->n_values);
-    enum ax_status s = open_side(&f, g, opt, a, err);
-    if (!s) s = open_side(&i8, q, opt, a, err);
+    struct layers l = {.g = g, .q = q};
+    double *signal = l.signal = AX_NEW(a, double, g->n_values), *noise = l.noise = AX_NEW(a, double, g->n_values);
+    struct ax_pool *workers = NULL;
+    enum ax_status s = open_side(&l.f, g, opt, a, err);
+    if (!s) s = open_side(&l.i8, q, opt, a, err);
+    if (!s) s = ax_workers_new(opt, &workers, err);
     for (int i = 0; i < LAYER_SAMPLES && i < samples->count && !s; i++) {
-        s = run_side(&f, samples, i, err);
-        if (!s) s = run_side(&i8, samples, i, err);
-        for (int v = 0; v < g->n_values && !s; v++)
-            if (q->values[v].dtype == AX_DTYPE_INT8 && g->values[v].dtype == AX_DTYPE_FLOAT32 && f.operand_of[v] >= 0 &&
-                i8.operand_of[v] >= 0 && !g->values[v].data && !ax_is_graph_input(g, v))
-                compare_value(&f, f.operand_of[v], &i8, i8.operand_of[v], &signal[v], &noise[v]);
+        s = run_side(&l.f, samples, i, err);
+        if (!s) s = run_side(&l.i8, samples, i, err);
+        if (!s) ax_workers_run(workers, g->n_values, compare_layer, &l);
     }
     r->layers = AX_NEW(a, struct ax_layer_error, g->n_values);
     r->n_layers = 0;
@@ -160,9 +177,10 @@ enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph
             r->layers[r->n_layers++] =
                 (struct ax_layer_error){ax_arena_str(a, g->values[v].name), ax_db(signal[v] / (noise[v] + 1e-12 * signal[v]))};
     if (r->n_layers) qsort(r->layers, (size_t)r->n_layers, sizeof *r->layers, by_sqnr);
-    ax_exec_free(f.e);
-    ax_exec_free(i8.e);
-    ax_program_free(f.p);
-    ax_program_free(i8.p);
+    ax_pool_free(workers);
+    ax_exec_free(l.f.e);
+    ax_exec_free(l.i8.e);
+    ax_program_free(l.f.p);
+    ax_program_free(l.i8.p);
     return s;
 }
