@@ -271,9 +271,10 @@ enum ax_status ax_job_follow_pipeline(struct ax_compile_job *j, bool *changed, s
     uint8_t *there;
     size_t bytes;
     enum ax_status s = ax_descriptor_read(own_path(j), &own, err);
-    bool other = !s && j->set->family && (!own.family || strcmp(own.family, j->set->family) != 0);
+    bool given = j->set->family || j->set->pipeline; /* what is broken is replaced then */
+    bool other = s ? given : j->set->family && (!own.family || strcmp(own.family, j->set->family) != 0);
     *changed = false;
-    if (s || (!other && !j->set->pipeline && !j->set->labels)) {
+    if ((s && !given) || (!other && !j->set->pipeline && !j->set->labels)) {
         ax_descriptor_free(&own);
         return s;
     }

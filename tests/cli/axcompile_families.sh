@@ -62,6 +62,12 @@ run axrun shapes "$picture"
 expect_out "5 objects:
 1. triangle*"
 
+echo "{" >build/shapes/shapes/1/model.json
+must_fail 1 "*model.json*" axcompile shapes.onnx --calib "$models/shapes/calib"
+run axcompile shapes.onnx --pipeline own.json --calib "$models/shapes/calib" --labels "$models/shapes/labels.txt"
+expect_rc 0
+expect_out "*nothing changed*its model.json is new"
+
 must_fail 1 "*no family 'yolov88'; did you mean 'yolov8'*" axcompile shapes.onnx --family yolov88 --calib "$models/shapes/calib"
 must_fail 1 "*--pipeline and --family*" axcompile shapes.onnx --family yolov8 --pipeline own.json --calib "$models/shapes/calib"
 
