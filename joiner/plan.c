@@ -173,19 +173,20 @@ static void feed_output(struct ax_join *j, int m, int i, int from, int output)
 
 static enum ax_status custom(struct ax_join *j, const struct ax_join_edge *edges, int n_edges, struct ax_error *err)
 {
-    bool *fed[AX_JOIN_MAX_MODELS];
-    for (int m = 0; m < j->n_models; m++) fed[m] = AX_NEW(&j->mem, bool, j->models[m].graph->n_inputs + 1);
+    int first[AX_JOIN_MAX_MODELS + 1] = {0}; /* of a model's inputs, counted through all models */
+    for (int m = 0; m < j->n_models; m++) first[m + 1] = first[m] + j->models[m].graph->n_inputs;
+    bool *fed = AX_NEW(&j->mem, bool, first[j->n_models] + 1);
     if (!n_edges) return ax_fail(err, AX_INVALID_ARGUMENT, "--action custom needs --map a/out=b/in");
     for (int e = 0; e < n_edges; e++) {
-        int m, o, n, i;
+        int m = 0, o = 0, n = 0, i = 0;
         if (ax_join_find(j, edges[e].from, true, &m, &o, err) || ax_join_find(j, edges[e].to, false, &n, &i, err) ||
             fits(j, m, o, n, i, err))
             return ax_fail_in(err, "--map %s=%s", edges[e].from, edges[e].to);
-        if (fed[n][i]) return ax_fail(err, AX_INVALID_ARGUMENT, "--map: '%s' is fed twice", edges[e].to);
-        fed[n][i] = true;
+        if (fed[first[n] + i]) return ax_fail(err, AX_INVALID_ARGUMENT, "--map: '%s' is fed twice", edges[e].to);
+        fed[first[n] + i] = true;
         feed_output(j, n, i, m, o);
     }
-    for (int m = 0; m < j->n_models; m++) own_inputs(j, m, fed[m]);
+    for (int m = 0; m < j->n_models; m++) own_inputs(j, m, fed + first[m]);
     return AX_OK;
 }
 
@@ -299,7 +300,7 @@ static enum ax_status add_output(struct ax_join *j, int m, int o, struct ax_erro
 
 static enum ax_status choose_outputs(struct ax_join *j, const char *const *names, int n, struct ax_error *err)
 {
-    int all = 0, m, o;
+    int all = 0, m = 0, o = 0;
     for (m = 0; m < j->n_models; m++) all += j->models[m].graph->n_outputs;
     j->outputs = AX_NEW(&j->mem, struct ax_join_output, all + n + 1);
     for (int i = 0; i < n; i++)

@@ -65,8 +65,9 @@ static struct ax_join_norm norm_of(const struct ax_descriptor *p, int channels)
 
 static bool same_norm(const struct ax_join_norm *a, const struct ax_join_norm *b)
 {
-    return a->reversed == b->reversed && a->scale == b->scale && !memcmp(a->mean, b->mean, sizeof a->mean) &&
-           !memcmp(a->std, b->std, sizeof a->std);
+    for (int c = 0; c < AX_JOIN_MAX_CHANNELS; c++)
+        if (a->mean[c] != b->mean[c] || a->std[c] != b->std[c]) return false;
+    return a->reversed == b->reversed && a->scale == b->scale;
 }
 
 /* -- geometry and colours -- */

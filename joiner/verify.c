@@ -124,7 +124,7 @@ static enum ax_status run_original(struct prover *p, int m)
         const struct ax_join_feed *f = &model->feed[i];
         const struct ax_shape *shape = &model->program->inputs[i].shape;
         int64_t n = ax_shape_count(shape);
-        float *x = malloc(sizeof *x * (size_t)(n + 1));
+        float *x = calloc((size_t)n + 1, sizeof *x);
         if (!x) return ax_fail(p->err, AX_NO_MEMORY, "no memory to verify");
         const float *from = f->kind == AX_FEED_INPUT ? p->input[f->input] : as_float(p, &p->output[f->model][f->output], x);
         if (from != x) memcpy(x, from, sizeof *x * (size_t)n);
