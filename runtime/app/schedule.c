@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { MAX_MODELS = 64 };
@@ -164,8 +163,8 @@ static enum ax_status submit(void *self, int instance, const struct ax_engine_bu
         r ? start(s, err)
           : ax_fail(err, AX_AGAIN, "the queue is full: %d requests wait or have results that nobody took", m->room);
     if (!st) {
-        memcpy(r->in, in, (size_t)m->ways.inputs * sizeof *in);
-        memcpy(r->out, out, (size_t)m->ways.outputs * sizeof *out);
+        for (int i = 0; i < m->ways.inputs; i++) r->in[i] = in[i];
+        for (int i = 0; i < m->ways.outputs; i++) r->out[i] = out[i];
         r->state = WAITING, r->id = ++m->last_id, r->came_ns = now_ns();
         r->done = done, r->user = user;
         if (ticket) *ticket = r->id;

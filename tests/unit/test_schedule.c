@@ -58,7 +58,8 @@ static void decisions(void **state)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
-static bool gate_open;
+static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
+static bool gate_open, at_gate;
 static char order[64];
 static int n_order;
 
@@ -67,6 +68,8 @@ static enum ax_status note(void *self, int samples, const struct ax_engine_buffe
 {
     (void)samples, (void)out;
     pthread_mutex_lock(&lock);
+    at_gate = true;
+    pthread_cond_signal(&arrived);
     while (!gate_open) pthread_cond_wait(&opened, &lock);
     order[n_order++] = *(const char *)self;
     pthread_mutex_unlock(&lock);
@@ -78,6 +81,13 @@ static void open_gate(void)
     pthread_mutex_lock(&lock);
     gate_open = true;
     pthread_cond_broadcast(&opened);
+    pthread_mutex_unlock(&lock);
+}
+
+static void await_arrival(void)
+{
+    pthread_mutex_lock(&lock);
+    while (!at_gate) pthread_cond_wait(&arrived, &lock);
     pthread_mutex_unlock(&lock);
 }
 
@@ -103,11 +113,12 @@ static void in_turns(void **state)
     (void)state;
     struct ax_schedule *s;
     uint64_t a[9], b[9], c[9], bad;
-    n_order = 0, gate_open = false;
+    n_order = 0, gate_open = at_gate = false;
     assert_int_equal(ax_schedule_new(&s, &err), AX_OK);
     struct ax_runner_device da = add(s, "a", 16, 1, 1000), db = add(s, "b", 16, 2, 0), dc = add(s, "c", 20, 1, 1000);
     a[0] = send(&da, ".");
-    assert_int_equal(da.wait(da.self, 0, a[0], 1, &err), AX_TIMEOUT); /* it stands at the gate */
+    await_arrival();
+    assert_int_equal(da.wait(da.self, 0, a[0], 1, &err), AX_TIMEOUT);
     for (int i = 1; i < 4; i++) a[i] = send(&da, ".");
     for (int i = 0; i < 5; i++) b[i] = send(&db, ".");
     for (int i = 0; i < 2; i++) c[i] = send(&dc, ".");
