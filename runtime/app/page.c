@@ -56,7 +56,7 @@ struct series {
 
 static int64_t frames_a_point(int64_t frames)
 {
-    return (frames + MOST_POINTS - 1) / MOST_POINTS;
+    return frames > 0 ? (frames + MOST_POINTS - 1) / MOST_POINTS : 1;
 }
 
 static void write_series(struct ax_json_writer *w, const char *name, const struct series *s, int64_t points)
@@ -79,7 +79,7 @@ static void series_of_stages(struct ax_json_writer *w, const struct ax_page *p, 
     struct series *s = AX_NEW(mem, struct series, 1);
     double *waits;
     int64_t frames = ax_record_waits(p->record, mem, &waits), each = frames_a_point(frames);
-    int64_t points = each ? (frames + each - 1) / each : 0;
+    int64_t points = (frames + each - 1) / each;
     ax_jw_int(w, "frames_a_point", each);
     ax_jw_array(w, "series");
     for (int i = 0; i < ax_record_stages(p->record); i++) {
@@ -150,8 +150,10 @@ enum ax_status ax_page_write(const struct ax_page *p, const char *path, struct a
     char *json = data_of(p), *data = without_markup(json);
     const char *hole = strstr(ax_page_template, mark);
     struct ax_commit *c = ax_commit_new();
-    enum ax_status s = data && hole ? AX_OK : ax_fail(err, AX_NO_MEMORY, "%s: no memory for the page", path);
-    if (!s) {
+    enum ax_status s = AX_OK;
+    if (!data || !hole) {
+        s = ax_fail(err, AX_NO_MEMORY, "%s: no memory for the page", path);
+    } else {
         const struct ax_part parts[3] = {{ax_page_template, (size_t)(hole - ax_page_template)},
                                          {data, strlen(data)},
                                          {hole + strlen(mark), strlen(hole + strlen(mark))}};

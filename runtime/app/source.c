@@ -63,7 +63,7 @@ void ax_source_stop(struct ax_source *s)
 static bool is_stopped(void *user)
 {
     struct ax_source *s = user;
-    return atomic_load(&s->stopped);
+    return atomic_load(&s->stopped) || (s->opt.interrupted && *s->opt.interrupted);
 }
 
 /* "camera:1" is /dev/video1. */

@@ -2,6 +2,8 @@
 #ifndef AX_APP_SOURCE_H
 #define AX_APP_SOURCE_H
 
+#include <signal.h>
+
 #include "app/flow.h"
 #include "app/inputs.h"
 
@@ -9,6 +11,7 @@ struct ax_source_options {
     const char *raw; /* "640x480" or "640x480:nv12": the standard input has raw frames, rgb24 where nothing is said; NULL */
     int64_t most;    /* frames to read at most; 0: all */
     int fd;          /* of "-"; default 0 */
+    const volatile sig_atomic_t *interrupted; /* set by a signal: as ax_source_stop; NULL */
 };
 
 struct ax_source;

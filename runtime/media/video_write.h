@@ -10,7 +10,7 @@ struct ax_video_writer;
 enum ax_status ax_video_writer_open(const char *path, int width, int height, double rate, struct ax_video_writer **out,
                                     struct ax_error *err);
 /* Frame number `index`, larger than the one before; others than the first one's size are scaled. */
-enum ax_status ax_video_writer_add(struct ax_video_writer *w, const struct ax_image *rgb, int64_t index, struct ax_error *err);
+enum ax_status ax_video_writer_add(struct ax_video_writer *w, const struct ax_image *im, int64_t index, struct ax_error *err);
 /* Ends the file and frees the writer in any case. NULL is fine. */
 enum ax_status ax_video_writer_close(struct ax_video_writer *w, struct ax_error *err);
 
