@@ -117,9 +117,19 @@ static const struct ax_tool tool = {
     -1,
 };
 
-static enum ax_status check_frames(const struct ax_run_settings *set, struct ax_error *err)
+static bool has_stream(const struct ax_args *args)
+{
+    for (int i = 1; i < args->count; i++)
+        if (!strcmp(args->arg[i], "-") || !strncmp(args->arg[i], "camera", 6) || !strncmp(args->arg[i], "/dev/", 5))
+            return true;
+    return false;
+}
+
+static enum ax_status check_frames(const struct ax_run_settings *set, const struct ax_args *args, struct ax_error *err)
 {
     bool profile = set->profile || set->trace || set->report;
+    if (set->raw && !has_stream(args))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--raw describes the frames of - or of a camera, and neither is an input");
     if (set->synchronous && set->callback)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--synchronous and --callback: a run is one of them");
     if (set->callback && set->display)
@@ -185,7 +195,7 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare and --raw_outputs: integers cannot be compared with float");
     if (set->compare && strcmp(set->pipe, "int8") != 0)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--compare runs both pipes; --pipe %s is one", set->pipe);
-    return check_frames(set, err);
+    return check_frames(set, args, err);
 }
 
 static enum ax_status list_families(struct ax_error *err)

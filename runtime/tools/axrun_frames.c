@@ -86,7 +86,7 @@ static enum ax_status open_pictures(struct frames *w, struct ax_error *err)
     if (w->run->cascade) return ax_run_cascade_open(w->run, depth_of(w, 1), err);
     const struct ax_run *r = w->run;
     const struct ax_run_settings *set = r->set;
-    struct ax_pictures_pipe pipes[2];
+    struct ax_pictures_pipe pipes[2] = {0};
     struct ax_pictures_options opt = {.name = r->artifact.name, .mode = mode_of(set), .workers = 1};
     if (!r->has_pipeline)
         return ax_fail(err, AX_NOT_FOUND, "%s: pictures need a model.json beside it that says how they become the input",
@@ -154,19 +154,19 @@ static enum ax_status open_eval(struct frames *w, const char *pictures, struct a
 
 /* -- running -- */
 
-static struct frames *interrupted; /* by Ctrl-C: what is under way is finished, and videos are ended */
+static volatile sig_atomic_t interrupted; /* by Ctrl-C: what is under way is finished, and videos are ended */
 
 static void on_interrupt(int sig)
 {
-    ax_source_stop(interrupted->source);
-    signal(sig, SIG_DFL);
+    (void)sig;
+    interrupted = 1;
 }
 
 static enum ax_status run_flow(struct frames *w, struct ax_error *err)
 {
     struct ax_error why;
-    interrupted = w;
-    signal(SIGINT, on_interrupt);
+    struct sigaction once = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART}; /* the second one ends */
+    sigaction(SIGINT, &once, NULL);
     w->begin_ns = ax_now_ns();
     enum ax_status s = ax_flow_run(w->flow, err), closed = ax_saver_close(w->saver, &why);
     w->elapsed_ns = ax_now_ns() - w->begin_ns;
@@ -202,7 +202,7 @@ static void say_how_fast(const struct frames *w)
 static enum ax_status run_all(struct frames *w, struct ax_error *err)
 {
     const struct ax_run_settings *set = w->run->set;
-    struct ax_source_options source = {.raw = set->raw, .most = set->frames};
+    struct ax_source_options source = {.raw = set->raw, .most = set->frames, .interrupted = &interrupted};
     char *profile = NULL;
     enum ax_status s = ax_source_new(&w->inputs, &source, &w->source, err);
     if (!s && set->save) s = ax_saver_new(set->save, &w->saver, err);
