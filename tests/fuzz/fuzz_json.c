@@ -1,7 +1,8 @@
-/* model.json and manifest.json. */
+/* model.json, manifest.json and the descriptors of cascades. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/cascade.h"
 #include "files/manifest.h"
 #include "files/modeljson.h"
 #include "fuzz.h"
@@ -11,7 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct ax_error err;
     struct ax_descriptor p;
     struct ax_manifest m;
+    struct ax_cascade c;
     struct ax_arena mem = {0};
+    (void)!ax_cascade_parse((const char *)data, bytes, "fuzz", &c, &err);
+    ax_cascade_free(&c);
     if (!ax_descriptor_parse((const char *)data, bytes, "fuzz", &p, &err)) free(ax_descriptor_text(&p));
     ax_descriptor_free(&p);
     if (!ax_manifest_parse((const char *)data, bytes, "fuzz", &m, &mem, &err)) free(ax_manifest_text(&m));
@@ -35,8 +39,13 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
         "\"macs\":3,"
         "\"sqnr_db\":30.5}],\"tensors\":[{\"name\":\"t\",\"type\":\"int8\",\"shape\":[2],\"scale\":1,\"zero_point\":0}],"
         "\"options\":{\"range\":\"mse\"},\"calibration\":{\"count\":3,\"warnings\":[\"w\"]}}",
+        "{\"name\":\"c\",\"stages\":[{\"name\":\"a\",\"model\":\"m\",\"cores\":\"auto\"},{\"name\":\"b\",\"model\":\"n\","
+        "\"cores\":2,"
+        "\"regions\":{\"of\":\"a\",\"labels\":[\"x\",\"7\"],\"min_score\":0.5,\"max\":4,\"scale\":[2,2.6],\"shift\":[0,-0.5],"
+        "\"square\":true,"
+        "\"rotate\":{\"from\":0,\"to\":2,\"angle\":90},\"fit\":\"letterbox\"},\"nms\":{\"iou_threshold\":0.3}}]}",
     };
-    if (i >= 2) return NULL;
+    if (i >= 3) return NULL;
     *bytes = strlen(seeds[i]);
     return (uint8_t *)strdup(seeds[i]);
 }

@@ -369,6 +369,33 @@ static void test_cores(void **state)
     api_free(&a);
 }
 
+/* Instances that share cores: as many as are wanted, beside none that has its cores to itself. */
+static void test_share(void **state)
+{
+    (void)state;
+    struct api a = api_new();
+    struct ax_error err;
+    struct ax_connection *c = connect_all(&a);
+    struct ax_instance *shared[3], *own;
+    struct ax_instance_options opt;
+    ax_instance_options_default(&opt);
+    opt.share = 1;
+    int all = ax_connection_cores(c, NULL, 0);
+    for (int i = 0; i < 3; i++) assert_int_equal(ax_instance_new(c, a.model, &opt, &shared[i], &err), AX_OK);
+    assert_int_equal(ax_connection_free_cores(c), 0);
+    opt.share = 0;
+    assert_int_equal(ax_instance_new(c, a.model, &opt, &own, &err), AX_BUSY);
+    for (int i = 0; i < 3; i++) ax_instance_free(shared[i]);
+    assert_int_equal(ax_connection_free_cores(c), all);
+    opt.cores = all;
+    assert_int_equal(ax_instance_new(c, a.model, &opt, &own, &err), AX_OK);
+    opt.share = 1;
+    assert_int_equal(ax_instance_new(c, a.model, &opt, &shared[0], &err), AX_BUSY);
+    ax_instance_free(own);
+    ax_connection_free(c);
+    api_free(&a);
+}
+
 /* Another process holds the cores; when it dies they are free. */
 static void test_processes(void **state)
 {
@@ -497,9 +524,10 @@ int main(void)
     char dir[] = "/tmp/axon-test-XXXXXX", command[64];
     if (!mkdtemp(dir) || setenv("AXON_LEASE_DIR", dir, 1)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),   cmocka_unit_test(test_inputs), cmocka_unit_test(test_hook),
-        cmocka_unit_test(test_check),     cmocka_unit_test(test_model),  cmocka_unit_test(test_cores),
-        cmocka_unit_test(test_processes), cmocka_unit_test(test_batch),  cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_inputs),    cmocka_unit_test(test_hook),
+        cmocka_unit_test(test_check),    cmocka_unit_test(test_model),     cmocka_unit_test(test_cores),
+        cmocka_unit_test(test_share),    cmocka_unit_test(test_processes), cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_requests),
     };
     int failed = cmocka_run_group_tests_name("exec", tests, NULL, NULL);
     snprintf(command, sizeof command, "rm -r %s", dir);
