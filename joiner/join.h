@@ -118,6 +118,9 @@ void ax_join_free(struct ax_join *j);
 enum ax_status ax_join_load(struct ax_join *j, const char *path, const struct ax_list *shapes, int64_t batch,
                             struct ax_error *err);
 
+/* Whether the graph and the program of a compiled model have the same inputs and outputs: a file may say anything. */
+enum ax_status ax_join_check_compiled(const struct ax_graph *g, const struct ax_program *p, struct ax_error *err);
+
 /* scope.c: names for all models; given: by model, NULL where it is to be made up. */
 enum ax_status ax_join_scopes(struct ax_join *j, const char *const *given, int n_given, struct ax_error *err);
 

@@ -52,12 +52,35 @@ static enum ax_status load_onnx(struct ax_join *j, struct ax_join_model *m, cons
     return s ? s : read_precision(j, m, err);
 }
 
+static enum ax_status check_port(const struct ax_graph *g, int v, const struct ax_port *port, struct ax_error *err)
+{
+    char a[AX_SHAPE_TEXT], b[AX_SHAPE_TEXT];
+    const struct ax_value *x = &g->values[v];
+    if (ax_shape_known(&x->shape) && ax_shape_equal(&x->shape, &port->shape) && ax_join_user_dtype(x) == port->dtype)
+        return AX_OK;
+    return ax_fail(err, AX_FORMAT, "'%s' is %s %s in the graph and %s %s in the program", x->name,
+                   ax_dtype_text(ax_join_user_dtype(x)), ax_shape_text(&x->shape, a), ax_dtype_text(port->dtype),
+                   ax_shape_text(&port->shape, b));
+}
+
+enum ax_status ax_join_check_compiled(const struct ax_graph *g, const struct ax_program *p, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    if (g->n_inputs != p->n_inputs || g->n_outputs != p->n_outputs)
+        return ax_fail(err, AX_FORMAT, "its graph and its program differ in inputs or outputs");
+    for (int i = 0; i < g->n_inputs && !s; i++) s = check_port(g, g->inputs[i], &p->inputs[i], err);
+    for (int i = 0; i < g->n_outputs && !s; i++) s = check_port(g, g->outputs[i], &p->outputs[i], err);
+    return s;
+}
+
 static enum ax_status load_compiled(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)
 {
     enum ax_status s = ax_axmodel_open(m->file, 0, &m->axmodel, err);
     if (s) return s;
     m->program = m->axmodel->program;
-    if (ax_axmodel_graph(m->axmodel, ax_lower_unpack, NULL, &m->graph, err)) return ax_fail_in(err, "%s", m->file);
+    if (ax_axmodel_graph(m->axmodel, ax_lower_unpack, NULL, &m->graph, err) ||
+        ax_join_check_compiled(m->graph, m->program, err))
+        return ax_fail_in(err, "%s", m->file);
     struct ax_error ignored;
     m->has_manifest = m->axmodel->meta_bytes &&
                       !ax_manifest_parse(m->axmodel->meta, m->axmodel->meta_bytes, m->file, &m->manifest, &j->mem, &ignored);

@@ -52,6 +52,10 @@ static int buffer_new(struct low *L)
 static void set_dims(struct low *L, int op, int rank, const int64_t *dim)
 {
     struct ax_operand *o = low_op(L, op);
+    if (rank < 0 || rank > AX_MAX_RANK) {
+        low_fail(L, AX_SHAPE, "the shape of \"%s\" is unknown", o->name);
+        rank = 0;
+    }
     struct ax_shape s = ax_shape_make(rank, dim);
     int64_t count = ax_shape_count(&s);
     if (count < 0) low_fail(L, AX_SHAPE, "the shape of \"%s\" is unknown or too large to lower", o->name), count = 0;

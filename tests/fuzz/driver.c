@@ -7,6 +7,7 @@
 
 enum { ROUNDS = 20000, MAX_TRUNCATIONS = 1500 };
 
+static int file_rounds = 200;
 static uint64_t state = 0x9e3779b97f4a7c15u;
 
 static uint32_t next(uint32_t below)
@@ -67,7 +68,7 @@ static int torture_file(const char *path)
     static uint8_t buf[1 << 22];
     size_t n = fread(buf, 1, sizeof buf, f);
     fclose(f);
-    torture(buf, n, 200);
+    torture(buf, n, file_rounds);
     return 0;
 }
 
@@ -87,10 +88,11 @@ static int torture_folder(const char *dir)
 }
 
 /* Arguments: files or folders of inputs to run besides the seeds (what once crashed, for example). AXON_FUZZ_ROUNDS sets how
- * many changed inputs each seed gives. */
+ * many changed inputs each seed and each file gives. */
 int main(int argc, char **argv)
 {
     int rc = 0, rounds = getenv("AXON_FUZZ_ROUNDS") ? atoi(getenv("AXON_FUZZ_ROUNDS")) : ROUNDS;
+    if (getenv("AXON_FUZZ_ROUNDS")) file_rounds = rounds;
     size_t n;
     uint8_t *seed;
     for (int i = 0; (seed = fuzz_seed(i, &n)); i++) {

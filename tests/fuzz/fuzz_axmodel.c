@@ -5,10 +5,10 @@
 
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "files/axmodel.h"
 #include "fuzz.h"
 #include "sample_model.h"
+#include "seal.h"
 
 static enum ax_status unpack(void *ctx, const struct ax_program *p, int operand, const struct ax_value *v, void *out,
                              struct ax_error *err)
@@ -27,31 +27,6 @@ static void open_model(const uint8_t *data, size_t bytes)
     if (!ax_axmodel_graph(m, unpack, NULL, &g, &err)) ax_graph_free(g);
     if (!ax_axmodel_graph(m, NULL, NULL, &g, &err)) ax_graph_free(g);
     ax_axmodel_close(m);
-}
-
-/* Magic, file size and all checksums as they should be for these bytes. */
-static void seal(uint8_t *p, size_t n)
-{
-    static const uint8_t magic[8] = {0x89, 'A', 'X', 'M', '\r', '\n', 0x1a, '\n'};
-    uint64_t sum, size = n, offset, stored;
-    uint32_t sections;
-    if (n < 64) return;
-    memcpy(p, magic, 8);
-    memcpy(&sections, p + 12, 4);
-    memcpy(p + 16, &size, 8);
-    if (sections > 256 || 64 + 64 * (size_t)sections > n) return;
-    for (uint32_t i = 0; i < sections; i++) {
-        uint8_t *row = p + 64 + 64 * i;
-        memcpy(&offset, row + 8, 8);
-        memcpy(&stored, row + 16, 8);
-        if (offset > n || stored > n - offset) continue;
-        sum = ax_hash64(p + offset, stored);
-        memcpy(row + 32, &sum, 8);
-    }
-    sum = ax_hash64(p + 64, 64 * (size_t)sections);
-    memcpy(p + 24, &sum, 8);
-    sum = ax_hash64(p, 56);
-    memcpy(p + 56, &sum, 8);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
