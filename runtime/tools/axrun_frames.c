@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "app/display.h"
 #include "app/pictures.h"
@@ -156,17 +158,23 @@ static enum ax_status open_eval(struct frames *w, const char *pictures, struct a
 
 static volatile sig_atomic_t interrupted; /* by Ctrl-C: what is under way is finished, and videos are ended */
 
+/* The second one ends at once; not within a second, as one press may signal the process and its group. */
 static void on_interrupt(int sig)
 {
+    static volatile sig_atomic_t first;
+    struct timespec now = {0};
     (void)sig;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (interrupted && now.tv_sec > first + 1) _exit(130);
+    if (!interrupted) first = (sig_atomic_t)now.tv_sec;
     interrupted = 1;
 }
 
 static enum ax_status run_flow(struct frames *w, struct ax_error *err)
 {
     struct ax_error why;
-    struct sigaction once = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART}; /* the second one ends */
-    sigaction(SIGINT, &once, NULL);
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
     w->begin_ns = ax_now_ns();
     enum ax_status s = ax_flow_run(w->flow, err), closed = ax_saver_close(w->saver, &why);
     w->elapsed_ns = ax_now_ns() - w->begin_ns;
