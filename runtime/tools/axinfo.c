@@ -7,9 +7,11 @@
 #include "base/options.h"
 #include "base/text.h"
 #include "files/axmodel.h"
+#include "files/device.h"
 #include "files/manifest.h"
 #include "files/modeljson.h"
 #include "files/partition.h"
+#include "files/profile.h"
 
 struct settings {
     bool json, steps, graph, operations;
@@ -28,7 +30,8 @@ static const struct ax_tool tool = {
     "axinfo",
     "FILE",
     "shows what is in an .axmodel, a manifest.json, a model.json or a partition.json",
-    "FILE may also be a folder that axcompile or axsegment wrote; then its model.axmodel or partition.json is shown. Checksums "
+    "FILE may also be a profile.json, the description of a device, or a folder that axcompile or axsegment wrote; then its "
+    "model.axmodel or partition.json is shown. Checksums "
     "are verified.",
     "  axinfo build/resnet18/resnet18/1\n  axinfo --json model.axmodel | jq .inputs\n  axinfo --steps model.axmodel\n",
     options,
@@ -292,7 +295,33 @@ static enum ax_status show_partition(const char *path, const struct settings *se
     return s;
 }
 
-/* Which of the JSON files it is: a partition has segments, a manifest has inputs, a pipeline descriptor has a model. */
+/* Printed as they are read, whatever the output: they are short, or lists. */
+static enum ax_status show_device(const char *path, struct ax_error *err)
+{
+    struct ax_arena mem = {0};
+    struct ax_device_desc d;
+    enum ax_status s = ax_device_read(path, &d, &mem, err);
+    char *text = s ? NULL : ax_device_text(&d, NULL);
+    if (text) fputs(text, stdout);
+    free(text);
+    ax_arena_free(&mem);
+    return s;
+}
+
+static enum ax_status show_profile(const char *path, struct ax_error *err)
+{
+    struct ax_arena mem = {0};
+    struct ax_profile p;
+    enum ax_status s = ax_profile_read(path, &p, &mem, err);
+    char *text = s ? NULL : ax_profile_text(&p);
+    if (text) fputs(text, stdout);
+    free(text);
+    ax_arena_free(&mem);
+    return s;
+}
+
+/* Which of the JSON files it is: devices and profiles say so, a partition has segments, a manifest has inputs, a pipeline
+ * descriptor has a model. */
 static enum ax_status show_json(const char *path, const struct settings *set, struct ax_error *err)
 {
     struct ax_json_doc doc;
@@ -301,8 +330,12 @@ static enum ax_status show_json(const char *path, const struct settings *set, st
     bool partition = object && ax_json_there(ax_json_get(ax_json_root(&doc), "segments"));
     bool manifest = object && ax_json_there(ax_json_get(ax_json_root(&doc), "inputs"));
     bool pipeline = object && ax_json_there(ax_json_get(ax_json_root(&doc), "model"));
+    const char *format = object ? ax_json_text(ax_json_get(ax_json_root(&doc), "format"), "") : "";
+    bool device = !strcmp(format, "axon-device"), profile = !strcmp(format, "axon-profile");
     ax_json_close(&doc);
     if (s) return s;
+    if (device) return show_device(path, err);
+    if (profile) return show_profile(path, err);
     if (partition) return show_partition(path, set, err);
     if (manifest) return show_manifest(path, set, err);
     if (pipeline) return show_pipeline(path, set, err);

@@ -2,6 +2,7 @@
  * and pop; allocators that run out; what statistics say. AXON_PIPELINE_REQUESTS sets how many requests the long tests push. */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -766,6 +768,38 @@ static void test_callbacks(void **state)
     assert_true(h.ok >= 1);
 }
 
+static enum ax_status frees_itself(void *user, const struct ax_stage_call *c, struct ax_error *err)
+{
+    (void)c, (void)err;
+    ax_pipeline_free(*(struct ax_pipeline **)user);
+    return AX_OK;
+}
+
+/* A stage that frees its own pipeline would wait for itself: the process ends with a message instead. */
+static void test_free_from_within(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        static struct ax_pipeline *p;
+        struct node n;
+        uint64_t cell[WIDTH];
+        if (!freopen("/dev/null", "w", stderr)) _exit(1);
+        node_set(&n, 0, NAMES("t0"), NAMES("t1"));
+        struct ax_stage s = stage_of(&n);
+        s.run = frees_itself, s.user = &p;
+        fill(cell, 1);
+        p = make(&s, 1, NULL);
+        push_one(p, cell, AX_OK);
+        sleep_us(20000000);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 /* -- statistics -- */
 
 static void test_stats(void **state)
@@ -834,11 +868,12 @@ int main(void)
 {
     alarm(900); /* a deadlock is a failure, not a wait */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_wiring), cmocka_unit_test(test_own_outputs), cmocka_unit_test(test_full_and_stuck),
-        cmocka_unit_test(test_time_limits),  cmocka_unit_test(test_close_wakes), cmocka_unit_test(test_allocator_runs_out),
-        cmocka_unit_test(test_callbacks),    cmocka_unit_test(test_stats),       cmocka_unit_test(test_replicas),
-        cmocka_unit_test(test_dag),          cmocka_unit_test(test_failures),    cmocka_unit_test(test_close_on_error),
-        cmocka_unit_test(test_free_anytime), cmocka_unit_test(test_races),       cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_wrong_wiring),     cmocka_unit_test(test_own_outputs),  cmocka_unit_test(test_full_and_stuck),
+        cmocka_unit_test(test_time_limits),      cmocka_unit_test(test_close_wakes),  cmocka_unit_test(test_allocator_runs_out),
+        cmocka_unit_test(test_free_from_within), cmocka_unit_test(test_callbacks),    cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_replicas),         cmocka_unit_test(test_dag),          cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_close_on_error),   cmocka_unit_test(test_free_anytime), cmocka_unit_test(test_races),
+        cmocka_unit_test(test_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
