@@ -5,10 +5,11 @@
 
 #include "kernels/act.h"
 #include "kernels/conv_s8_lists.h"
+#include "kernels/conv_s8_rows.h"
 #include "kernels/epilogue.h"
 #include "kernels/isa.h"
 
-enum { TILE = 8 };
+enum { TILE = ROWS_TILE };
 
 #define PANEL_TILE TILE
 #define PANEL_BLOCKS 1
@@ -59,7 +60,8 @@ VF_INLINE __m256i order_of(uint32_t pairing)
     SPREAD(0)                                                                                                                  \
     MULTIPLY(0)                                                                                                                \
     SPREAD(1)                                                                                                                  \
-    MULTIPLY(1) JOIN(0) STAGE(2, 1, 0, SPREAD, MULTIPLY, JOIN) STAGE(3, 2, 1, SPREAD, MULTIPLY, JOIN)                          \
+    MULTIPLY(1)                                                                                                                \
+    JOIN(0) STAGE(2, 1, 0, SPREAD, MULTIPLY, JOIN) STAGE(3, 2, 1, SPREAD, MULTIPLY, JOIN)                                      \
         STAGE(4, 3, 2, SPREAD, MULTIPLY, JOIN) STAGE(5, 4, 3, SPREAD, MULTIPLY, JOIN) STAGE(6, 5, 4, SPREAD, MULTIPLY, JOIN)   \
             STAGE(7, 6, 5, SPREAD, MULTIPLY, JOIN) WIDEN(6) JOIN(7) ACCUMULATE(6) WIDEN(7) ACCUMULATE(7)
 #define WIDEN(i)                                                                                                               \
@@ -140,61 +142,30 @@ static void panel_tile(struct work *k, int group, int64_t block, int blocks, int
 
 /* -- strips of copied rows -- */
 
-enum { COPY_BYTES = 24 << 10 };
-
-/* Rows of the image that `n` output rows reach. */
-static int64_t rows_reached(const struct s8_conv *g, int64_t n)
-{
-    return (n - 1) * g->p->stride_h + (int64_t)(g->p->kh - 1) * g->p->dilation_h + 1;
-}
-
-/* Bytes of a row that `n` output pixels side by side reach. */
-static int64_t bytes_reached(const struct s8_conv *g, int64_t n)
-{
-    const struct ax_plane *x = &g->x->planes[s8_conv_run(g, 0, 0)[0]];
-    int64_t pixels = (n - 1) * g->p->stride_w + (int64_t)(g->p->kw - 1) * g->p->dilation_w;
-    return pixels * x->pixel_stride + s8_round_up(s8_conv_run(g, 0, 0)[2], 4);
-}
-
-/* Whole output rows of a strip; 0: strips are parts of a row. */
-static int64_t rows_together(const struct s8_conv *g)
-{
-    int64_t w = g->out.w, row = bytes_reached(g, w), n = 1;
-    if (w > EPI_PIXELS || (w >= 4 * PANEL_LEAST && rows_reached(g, 1) * row > COPY_BYTES)) return 0;
-    while (n < g->out.h && (n + 1) * w <= EPI_PIXELS && (n * w < PANEL_LEAST || rows_reached(g, n + 1) * row <= COPY_BYTES))
-        n++;
-    return n;
-}
-
-static int64_t pixels_together(const struct s8_conv *g)
-{
-    int64_t w = g->out.w, most = PANEL_LEAST;
-    while (most + TILE <= EPI_PIXELS && rows_reached(g, 1) * bytes_reached(g, most + TILE) <= COPY_BYTES) most += TILE;
-    int64_t parts = (w + most - 1) / most;
-    return s8_round_up((w + parts - 1) / parts, TILE);
-}
-
 /* Output pixels [a, b) of one image: copies what they reach, as unsigned, and notes where each one's first tap lies. */
 static void copy_rows(struct work *k, int64_t a, int64_t b)
 {
     const struct ax_conv_params *p = k->g->p;
     const __m256i flip = _mm256_set1_epi8((char)PANEL_FLIP);
-    struct s8_run x = s8_plane_run(k->g->x, k->t->in_data[0], s8_conv_run(k->g, 0, 0)[0], 0);
+    const struct ax_plane *plane = s8_rows_plane(k->g, 0);
     int64_t w = k->g->out.w, h = k->g->out.h, y0 = a / w, y1 = (b - 1) / w, x0 = y0 == y1 ? a % w : 0;
-    int64_t wide = y0 == y1 ? b - a : w, step = p->stride_w * x.pixel, rows = rows_reached(k->g, y1 - y0 + 1);
-    const uint8_t *from = s8_at(&x, y0 / h, y0 % h * p->stride_h - p->pad_top, -(int64_t)p->pad_left) + x0 * step;
-    int64_t bytes = bytes_reached(k->g, wide);
-    for (int64_t r = 0; r < rows; r++, from += x.row)
-        for (int64_t i = 0; i < bytes; i += 32) {
-            __m256i v = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(from + i)), flip);
-            _mm256_storeu_si256((__m256i *)(k->panel + r * x.row + i), v);
-        }
-    for (int64_t i = a; i < b; i++) k->starts[i - a] = (i / w - y0) * p->stride_h * x.row + (i % w - x0) * step;
+    int64_t step = p->stride_w * plane->pixel_stride, rows = s8_rows_reached(k->g, y1 - y0 + 1), pitch = s8_rows_pitch(k->g);
+    int64_t bytes = s8_rows_bytes(k->g, y0 == y1 ? b - a : w);
+    for (int run = 0; run < k->g->runs_group; run++) {
+        struct s8_run x = s8_plane_run(k->g->x, k->t->in_data[0], s8_conv_run(k->g, 0, run)[0], 0);
+        const uint8_t *from = s8_at(&x, y0 / h, y0 % h * p->stride_h - p->pad_top, -(int64_t)p->pad_left) + x0 * step;
+        for (int64_t r = 0; r < rows; r++, from += x.row)
+            for (int64_t i = 0; i < bytes; i += 32) {
+                __m256i v = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(from + i)), flip);
+                _mm256_storeu_si256((__m256i *)(k->panel + run * pitch + r * x.row + i), v);
+            }
+    }
+    for (int64_t i = a; i < b; i++) k->starts[i - a] = (i / w - y0) * p->stride_h * plane->row_stride + (i % w - x0) * step;
 }
 
 static void row_strips(struct work *k, int64_t from, int64_t to)
 {
-    int64_t w = k->g->out.w, image = w * k->g->out.h, rows = rows_together(k->g), part = rows ? 0 : pixels_together(k->g);
+    int64_t w = k->g->out.w, image = w * k->g->out.h, rows = s8_rows_together(k->g), part = rows ? 0 : s8_rows_part(k->g);
     k->direct = 1;
     for (int64_t a = from, b; a < to; a = b) {
         int64_t end = rows ? (a / image + 1) * image : (a / w + 1) * w;
@@ -211,11 +182,7 @@ static void row_strips(struct work *k, int64_t from, int64_t to)
 static int64_t conv_scratch(const struct ax_program *p, const struct ax_step *s)
 {
     struct s8_conv g = s8_conv_of_step(p, s);
-    int64_t gathered = panel_scratch(p, s);
-    if (!ax_s8_lists_in_rows(&g, s->kind)) return gathered;
-    const struct ax_plane *x = &g.x->planes[s8_conv_run(&g, 0, 0)[0]];
-    int64_t rows = rows_together(&g);
-    return rows_reached(&g, rows ? rows : 1) * x->row_stride + bytes_reached(&g, g.out.w) + 128;
+    return s8_rows_fit(&g, s->kind) ? g.runs_group * s8_rows_pitch(&g) + 128 : panel_scratch(p, s);
 }
 
 static void run_conv(const struct ax_task *t)

@@ -36,6 +36,4 @@ extern const int8_t ax_s8_pairings[3][16]; /* byte shuffles */
 
 void *ax_s8_lists_prepare(const struct ax_program *p, const struct ax_step *s); /* struct s8_lists; NULL: no memory */
 
-int ax_s8_lists_in_rows(const struct s8_conv *g, enum ax_step_kind kind); /* whether places are those in copied rows */
-
 #endif

@@ -1,4 +1,5 @@
 #include "kernels/conv_s8_lists.h"
+#include "kernels/conv_s8_rows.h"
 
 #include <immintrin.h>
 #include <stdlib.h>
@@ -227,32 +228,10 @@ static struct s8_lists *lists_alloc(const struct s8_list *counted, int64_t n, in
     return to;
 }
 
-/* -- places in a copy of the image's rows -- */
-
-enum { COPY_MOST = 256 << 10 };
-
-/* Worth it where each pixel of the image is read by some tap, and nothing but this input lies between its pixels. */
-int ax_s8_lists_in_rows(const struct s8_conv *g, enum ax_step_kind kind)
-{
-    const struct ax_conv_params *p = g->p;
-    const int32_t *run = s8_conv_run(g, 0, 0);
-    if (kind != AX_STEP_CONV_S8 || g->groups != 1 || g->runs_group != 1 || run[1] != 0) return 0;
-    const struct ax_plane *x = &g->x->planes[run[0]];
-    int64_t used = s8_round_up(run[2], 4), tall = (int64_t)(p->kh - 1) * p->dilation_h + 1 + p->stride_h;
-    return p->kh >= p->stride_h && p->kw >= p->stride_w && !(x->flags & AX_PLANE_SHARED) && x->pixel_stride % 4 == 0 &&
-           x->row_stride % 4 == 0 && x->pixel_stride - used < 16 && x->row_stride * tall <= COPY_MOST;
-}
-
 static void places_in_rows(const struct s8_conv *g, struct s8_lists *to, int64_t entries)
 {
-    const struct ax_conv_params *p = g->p;
-    const struct ax_plane *x = &g->x->planes[s8_conv_run(g, 0, 0)[0]];
-    int64_t used = s8_round_up(s8_conv_run(g, 0, 0)[2], 4);
-    for (int64_t i = 0; i < entries; i++) {
-        int64_t tap = to->places[i] / used, rest = to->places[i] % used;
-        to->places[i] =
-            (uint32_t)(tap / p->kw * p->dilation_h * x->row_stride + tap % p->kw * p->dilation_w * x->pixel_stride + rest);
-    }
+    int64_t pitch = s8_rows_pitch(g);
+    for (int64_t i = 0; i < entries; i++) to->places[i] = (uint32_t)s8_rows_place(g, pitch, to->places[i]);
     to->in_rows = 1;
 }
 
@@ -276,7 +255,7 @@ void *ax_s8_lists_prepare(const struct ax_program *p, const struct ax_step *s)
     if (!(to = lists_alloc(counted, n, b.entries))) goto done;
     b.to = *to;
     build(&b, w, 1);
-    if (ax_s8_lists_in_rows(&g, s->kind)) places_in_rows(&g, to, b.entries);
+    if (s8_rows_fit(&g, s->kind)) places_in_rows(&g, to, b.entries);
 done:
     free(counted);
     free(b.ways);
