@@ -166,7 +166,7 @@ static enum ax_status from_external(const Onnx__TensorProto *t, const struct typ
     if ((st = external_number(t, "length", want, &length, err))) return st;
     if (length > m->bytes - offset)
         return ax_fail(err, AX_FORMAT, "its data are bytes %llu to %llu of %s, which has %zu (is it truncated?)",
-                       (unsigned long long)offset, (unsigned long long)(offset + length), m->path, m->bytes);
+                       (unsigned long long)offset, (unsigned long long)offset + (unsigned long long)length, m->path, m->bytes);
     return from_raw(ty, m->data ? m->data + offset : (const uint8_t *)"", length, src, a, out, err);
 }
 
@@ -275,7 +275,7 @@ enum ax_status ax_import_tensor(const char *path, struct ax_arena *a, char **nam
                                 void **data, struct ax_error *err)
 {
     struct model_file f = {0};
-    struct tensor out;
+    struct tensor out = {0};
     Onnx__TensorProto *proto = NULL;
     enum ax_status st = file_map_open(&f.main, path, err);
     if (st) return st;

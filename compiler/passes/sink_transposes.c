@@ -164,7 +164,7 @@ static int joint_input(struct ax_graph *g, int node, int v, const struct joint *
 
 static bool sink_joint(struct ax_graph *g, int node)
 {
-    struct joint j;
+    struct joint j = {0};
     int driver = 0;
     while (driver < g->nodes[node].n_inputs && !read_joint(g, node, driver, &j)) driver++;
     if (driver == g->nodes[node].n_inputs) return false;
