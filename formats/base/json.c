@@ -100,22 +100,22 @@ struct ax_json ax_json_need(struct ax_json o, const char *key)
 
 bool ax_json_is_object(struct ax_json j)
 {
-    return j.v && json_is_object(j.v);
+    return json_is_object(j.v);
 }
 
 bool ax_json_is_array(struct ax_json j)
 {
-    return j.v && json_is_array(j.v);
+    return json_is_array(j.v);
 }
 
 bool ax_json_is_text(struct ax_json j)
 {
-    return j.v && json_is_string(j.v);
+    return json_is_string(j.v);
 }
 
 bool ax_json_is_number(struct ax_json j)
 {
-    return j.v && json_is_number(j.v);
+    return json_is_number(j.v);
 }
 
 const char *ax_json_text(struct ax_json j, const char *otherwise)

@@ -176,7 +176,7 @@ static enum ax_status read_header(struct scan *s, enum ax_dtype *t, struct ax_sh
 
 static void from_fortran(uint8_t *out, const uint8_t *in, const struct ax_shape *shape, size_t size)
 {
-    int64_t at[AX_MAX_RANK] = {0}, stride[AX_MAX_RANK], n = ax_shape_count(shape), from = 0, s = 1;
+    int64_t at[AX_MAX_RANK] = {0}, stride[AX_MAX_RANK] = {0}, n = ax_shape_count(shape), from = 0, s = 1;
     for (int d = 0; d < shape->rank; d++) {
         stride[d] = s;
         s *= shape->dim[d];

@@ -119,7 +119,7 @@ static enum ax_status add_entry(zip_t *z, const struct ax_array *a, struct ax_er
     zip_int64_t i = src ? zip_file_add(z, name, src, ZIP_FL_ENC_UTF_8) : -1;
     if (!src)
         free(data);
-    else if (i < 0)
+    else if (i < 0) /* NOLINT(clang-analyzer-unix.Malloc): libzip frees the data */
         zip_source_free(src);
     free(name);
     bool good = i >= 0 && !zip_set_file_compression(z, (zip_uint64_t)i, ZIP_CM_STORE, 0) &&

@@ -6,7 +6,8 @@
 const char *ax_status_text(enum ax_status s)
 {
     switch (s) {
-#define AX_STATUS_CASE(name, text) case AX_##name: return text;
+#define AX_STATUS_CASE(name, text)                                                                                             \
+    case AX_##name: return text;
         AX_STATUS_LIST(AX_STATUS_CASE)
 #undef AX_STATUS_CASE
     }
@@ -20,7 +21,7 @@ enum ax_status ax_vfail(struct ax_error *err, enum ax_status s, const char *fmt,
     return s;
 }
 
-enum ax_status ax_fail(struct ax_error *err, enum ax_status s, const char *fmt, ...)
+enum ax_status(ax_fail)(struct ax_error *err, enum ax_status s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

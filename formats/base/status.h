@@ -46,6 +46,9 @@ const char *ax_status_text(enum ax_status s);
 
 /* Writes the message and returns `s`, so that callers say `return ax_fail(err, AX_FORMAT, "...", ...)`. */
 enum ax_status ax_fail(struct ax_error *err, enum ax_status s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__ /* which reads one file at a time, and would follow each failure as if it had been a success */
+#define ax_fail(err, s, ...) (ax_fail(err, s, __VA_ARGS__), (s))
+#endif
 enum ax_status ax_vfail(struct ax_error *err, enum ax_status s, const char *fmt, va_list ap);
 
 /* Puts "PREFIX: " before the message that stands in err; for adding the file or the node on the way up. Returns its status. */

@@ -49,7 +49,7 @@ static enum ax_status load_program(struct model *m, int flags, struct ax_error *
 
 static enum ax_status load_meta(struct ax_axmodel *m, struct ax_error *err)
 {
-    const uint8_t *data;
+    const uint8_t *data = NULL;
     m->meta = "";
     if (ax_container_find(&m->file, AX_SECTION_META) < 0) return AX_OK;
     enum ax_status s = load(&m->file, AX_SECTION_META, false, &data, &m->meta_bytes, err);

@@ -29,7 +29,7 @@ enum ax_status ax_axmodel_open(const char *path, int flags, struct ax_axmodel **
 /* The same from memory (aligned to 8) that stays the caller's and outlives the model. */
 enum ax_status ax_axmodel_open_memory(const uint8_t *data, size_t bytes, int flags, struct ax_axmodel **out,
                                       struct ax_error *err);
-void ax_axmodel_close(struct ax_axmodel *m); /* NULL is fine */
+void ax_axmodel_close(struct ax_axmodel *pub); /* NULL is fine */
 
 /* Gives back the elements of graph constant `v` from the packed weights of program operand `operand`: row-major in v's own
  * dtype and shape, ax_value_bytes(v) bytes. */

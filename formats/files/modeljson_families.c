@@ -31,15 +31,14 @@ void ax_family_fit(struct ax_descriptor *d, int width, int height)
         const struct ax_pipe_step *s = &d->before[i];
         if (s->kind != AX_PIPE_RESIZE && s->kind != AX_PIPE_CENTER_CROP) continue;
         const struct ax_param_row *rows = ax_pipe_row(s->kind)->params;
-        int smaller = width < height ? width : height;
+        int smaller = width < height ? width : height, before_crop = (smaller * 8 + 3) / 7;
         for (int k = 0; rows[k].name; k++) {
             struct ax_param *p = &s->params[k];
             if (!p->given) continue;
             if (!strcmp(rows[k].name, "width")) p->number = width;
             if (!strcmp(rows[k].name, "height")) p->number = height;
             /* the shorter side stands to the crop as 256 to 224 */
-            if (!strcmp(rows[k].name, "size"))
-                p->number = s->kind == AX_PIPE_RESIZE ? (double)((smaller * 8 + 3) / 7) : smaller;
+            if (!strcmp(rows[k].name, "size")) p->number = s->kind == AX_PIPE_RESIZE ? before_crop : smaller;
         }
     }
 }

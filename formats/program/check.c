@@ -109,7 +109,7 @@ enum ax_status ax_check_operand(const struct ax_program *p, int index, struct ax
     int64_t size = (int64_t)ax_dtype_bytes(o->dtype), bytes = ax_check_count(o) * size, space = space_bytes(p, o->space);
     if (o->offset < 0 || o->offset > space || bytes > space - o->offset)
         return bad_operand(p, index, "it leaves its space", err);
-    return o->offset % size ? bad_operand(p, index, "its offset is not aligned to its elements", err) : AX_OK;
+    return size < 1 || o->offset % size ? bad_operand(p, index, "its offset is not aligned to its elements", err) : AX_OK;
 }
 
 /* -- steps -- */

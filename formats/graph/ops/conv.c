@@ -10,7 +10,7 @@ static enum ax_status check_channels(const struct ax_graph *g, int node, int64_t
     if (status) return status;
     if (w->dim[1] * group != c)
         return ax_rule_fail(g, node, err, "input has %lld channels, but weights %s with group %lld expect %lld", (long long)c,
-                            ax_shape_text(w, text), (long long)group, (long long)(w->dim[1] * group));
+                            ax_shape_text(w, text), (long long)group, (long long)w->dim[1] * group);
     if (w->dim[0] % group)
         return ax_rule_fail(g, node, err, "%lld output channels (weights %s) are not a multiple of group %lld",
                             (long long)w->dim[0], ax_shape_text(w, text), (long long)group);

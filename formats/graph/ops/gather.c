@@ -62,8 +62,8 @@ static enum ax_status tuple_length(const struct ax_graph *g, int node, int64_t b
 
 static enum ax_status infer_gather_nd(struct ax_graph *g, int node, struct ax_error *err)
 {
-    int64_t batch;
-    int k;
+    int64_t batch = 0;
+    int k = 0;
     enum ax_status status = check_indices(g, node, err);
     if (status || !ax_rule_ready(g, node)) return status;
     const struct ax_shape x = *ax_rule_shape(g, node, 0), idx = *ax_rule_shape(g, node, 1);
@@ -81,7 +81,7 @@ static enum ax_status infer_gather_nd(struct ax_graph *g, int node, struct ax_er
 static enum ax_status infer_scatter_nd(struct ax_graph *g, int node, struct ax_error *err)
 {
     char a[AX_SHAPE_TEXT];
-    int k;
+    int k = 0;
     enum ax_status status = check_indices(g, node, err);
     if (!status) status = ax_rule_same_type(g, node, 0, 2, err);
     if (status || !ax_rule_ready(g, node)) return status;
