@@ -106,13 +106,15 @@ enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *
 
 struct ax_measure { /* sums over samples, an entry an output */
     int n_outputs;
-    double *signal, *noise, *dot, *norm, *sqnr;
+    double *signal, *noise, *dot, *norm, *sqnr, *grouped;
     int64_t *rows, *agree;
     int n;
 };
 void ax_measure_init(struct ax_measure *m, struct ax_arena *a, int n_outputs);
 void ax_measure_add(struct ax_measure *m, int output, const struct ax_shape *shape, const float *ref, const float *got);
 double ax_measure_sqnr(const struct ax_measure *m); /* mean over outputs of the mean over samples, dB */
+/* The same where numbers of different kinds in one output count alike: what settings are chosen by. */
+double ax_measure_quality(const struct ax_measure *m);
 double ax_db(double ratio);                         /* 10 log10, exact enough for a report and the same on every machine */
 enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph *q, const struct ax_samples *samples,
                                  const struct ax_quant_options *opt, struct ax_arena *a, struct ax_quant_report *r,

@@ -27,6 +27,7 @@ void ax_measure_init(struct ax_measure *m, struct ax_arena *a, int n_outputs)
                              .dot = AX_NEW(a, double, n_outputs + 1),
                              .norm = AX_NEW(a, double, n_outputs + 1),
                              .sqnr = AX_NEW(a, double, n_outputs + 1),
+                             .grouped = AX_NEW(a, double, n_outputs + 1),
                              .rows = AX_NEW(a, int64_t, n_outputs + 1),
                              .agree = AX_NEW(a, int64_t, n_outputs + 1)};
 }
@@ -47,6 +48,58 @@ static int64_t class_count(const struct ax_shape *s)
     return n == most && n >= 2 ? n : 0;
 }
 
+/* -- numbers of different kinds in one output -- */
+
+struct slice {
+    double peak, signal, noise;
+};
+
+static int by_peak(const void *a, const void *b)
+{
+    const struct slice *x = a, *y = b;
+    return (x->peak < y->peak) - (x->peak > y->peak);
+}
+
+/* A table's numbers, a slice each: the shorter of its two sides. Returns how many there are; 0: it is no table. */
+static int64_t slices_of(const struct ax_shape *s, int64_t *step, int64_t *row, int64_t *count)
+{
+    int r = s->rank;
+    if (r < 2 || ax_shape_count(s) != s->dim[r - 2] * s->dim[r - 1]) return 0;
+    int64_t a = s->dim[r - 2], b = s->dim[r - 1];
+    bool first = a <= b;
+    *row = first ? b : 1, *step = first ? 1 : b, *count = first ? b : a;
+    return (first ? a : b) > 1 ? (first ? a : b) : 0;
+}
+
+/* Detectors put boxes of hundreds of pixels and scores below one into one table; the ratio of all would hear nothing of the
+ * scores. Slices are grouped where their peaks lie 32 times apart, and groups count alike: also that of the classes that are
+ * not there, in which a shift of all scores shows. */
+static double grouped_db(const struct ax_shape *shape, const float *ref, const float *got, double plain)
+{
+    int64_t step, row, count, n = slices_of(shape, &step, &row, &count);
+    struct slice *v = n ? calloc((size_t)n, sizeof *v) : NULL;
+    double sum = 0, signal = 0, noise = 0;
+    int groups = 0;
+    if (!v) return plain;
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t i = 0; i < count; i++) {
+            double x = (double)ref[k * row + i * step], d = x - (double)got[k * row + i * step];
+            v[k].peak = fmax(v[k].peak, fabs(x));
+            v[k].signal += x * x;
+            v[k].noise += d * d;
+        }
+    qsort(v, (size_t)n, sizeof *v, by_peak);
+    for (int64_t k = 0; k < n; k++) {
+        signal += v[k].signal, noise += v[k].noise;
+        if (k + 1 < n && v[k + 1].peak * 32 > v[k].peak) continue;
+        if (signal > 0) sum += ax_db((signal + 1e-12) / (noise + 1e-12)), groups++;
+        signal = noise = 0;
+        if (k + 1 < n && v[k + 1].peak < 1e-3) break; /* what is left are zeros */
+    }
+    free(v);
+    return groups ? sum / groups : plain;
+}
+
 void ax_measure_add(struct ax_measure *m, int o, const struct ax_shape *shape, const float *ref, const float *got)
 {
     double signal = 0, noise = 0, dot = 0, norm = 0;
@@ -62,7 +115,9 @@ void ax_measure_add(struct ax_measure *m, int o, const struct ax_shape *shape, c
     m->noise[o] += noise;
     m->dot[o] += dot;
     m->norm[o] += norm;
-    m->sqnr[o] += ax_db((signal + 1e-12) / (noise + 1e-12));
+    double db = ax_db((signal + 1e-12) / (noise + 1e-12));
+    m->sqnr[o] += db;
+    m->grouped[o] += grouped_db(shape, ref, got, db);
     m->rows[o]++;
     if (classes)
         m->agree[o] += argmax(ref, classes) == argmax(got, classes);
@@ -70,13 +125,23 @@ void ax_measure_add(struct ax_measure *m, int o, const struct ax_shape *shape, c
         m->agree[o] = -1;
 }
 
-double ax_measure_sqnr(const struct ax_measure *m)
+static double mean_of(const struct ax_measure *m, const double *db)
 {
     double sum = 0;
     int n = 0;
     for (int o = 0; o < m->n_outputs; o++)
-        if (m->rows[o]) sum += m->sqnr[o] / (double)m->rows[o], n++;
+        if (m->rows[o]) sum += db[o] / (double)m->rows[o], n++;
     return n ? sum / n : 0;
+}
+
+double ax_measure_sqnr(const struct ax_measure *m)
+{
+    return mean_of(m, m->sqnr);
+}
+
+double ax_measure_quality(const struct ax_measure *m)
+{
+    return mean_of(m, m->grouped);
 }
 
 /* -- layers -- */

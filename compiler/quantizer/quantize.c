@@ -90,7 +90,7 @@ static enum ax_status choose(struct job *j, struct ax_graph **best, struct ax_me
         enum ax_status s = attempt(j, &settings[i], &few, j->cal.trial_mean, &q, &m);
         if (s) return s;
         ax_graph_free(q);
-        double db = ax_measure_sqnr(&m);
+        double db = ax_measure_quality(&m);
         if (db > top) top = db, *chosen = settings[i];
         if (j->opt->progress) j->opt->progress(j->opt->progress_ctx, 0.5 + 0.3 * (i + 1) / N_SETTINGS);
     }
