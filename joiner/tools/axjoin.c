@@ -61,10 +61,9 @@ static const struct ax_tool tool = {
         "Each MODEL is a .onnx file, an .axmodel, a model.json or a folder with one; all of one kind. Models that look at the "
         "same picture get one input; layers that they begin with alike are computed once. Compiled models keep their scales, "
         "and the result is proved: the same inputs through the originals and the joined model give equal outputs.\n\nWhere "
-        "only "
-        "the normalization of their model.json files differs, it moves into the branches and the input is the picture's "
-        "pixels, "
-        "0 to 255.",
+        "only the normalization or the order of colours of their model.json files differs, they move into the branches, and "
+        "the "
+        "input is the picture's pixels, RGB, 0 to 255.",
     .examples = "  axjoin build/yolov8n/yolov8n/1 build/resnet18/resnet18/1 -o build/both\n"
                 "  axjoin resnet18.onnx resnet18.onnx --script two_resnets.json -o joined.onnx\n"
                 "  axjoin det.onnx cls.onnx --map det/crop=cls/input --outputs cls/prob -o chain.onnx\n",
