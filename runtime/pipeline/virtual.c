@@ -54,7 +54,7 @@ static bool fill(const struct ax_pipeline *p, struct made *m)
     int n = 0;
     for (int i = 0; i < p->n_stages; i++) n += count_holds(&p->stages[i]);
     m->stages = calloc((size_t)p->n_stages, sizeof *m->stages);
-    m->holds = calloc((size_t)n, sizeof *m->holds);
+    m->holds = calloc((size_t)n + 1, sizeof *m->holds);
     m->order = calloc((size_t)p->n_stages, sizeof *m->order);
     if (!m->stages || !m->holds || !m->order) return false;
     struct ax_sim_hold *holds = m->holds;

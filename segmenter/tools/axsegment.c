@@ -92,8 +92,8 @@ static enum ax_status segment(struct ax_segment_job *j, struct ax_error *err)
     if (!s) s = ax_segment_plan(j, err);
     if (s) return s;
     j->dir = j->set->output ? j->set->output : ax_arena_printf(&j->mem, "build/%s/segments_%d", j->name, j->n_segments);
-    bool measure =
-        j->by == AX_SEG_BY_PROFILE && !j->set->no_measure && !j->by_hand && !strcmp(j->profile.device, j->device_name);
+    bool measure = j->by == AX_SEG_BY_PROFILE && !j->set->no_measure && !j->by_hand &&
+                   !strcmp(j->profile.device, j->simulated ? j->device_name : "cpu");
     s = measure ? ax_segment_refine(j, err) : ax_segment_cut(j, err);
     if (s) return s;
     ax_segment_partition(j, &p);
