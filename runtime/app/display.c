@@ -2,11 +2,6 @@
 
 #ifndef AXON_DISPLAY
 
-bool ax_display_built(void)
-{
-    return false;
-}
-
 enum ax_status ax_display_open(const char *title, struct ax_display **out, struct ax_error *err)
 {
     (void)title;
@@ -39,11 +34,6 @@ struct ax_display {
 };
 
 enum { LARGEST_WIDTH = 1600, LARGEST_HEIGHT = 900 };
-
-bool ax_display_built(void)
-{
-    return true;
-}
 
 static enum ax_status bad(const char *what, struct ax_error *err)
 {

@@ -8,7 +8,6 @@
 
 struct ax_display;
 
-bool ax_display_built(void);
 /* AX_UNSUPPORTED: this build has no windows. */
 enum ax_status ax_display_open(const char *title, struct ax_display **out, struct ax_error *err);
 void ax_display_close(struct ax_display *d); /* NULL is fine */

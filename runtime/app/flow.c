@@ -348,14 +348,6 @@ void ax_flow_stop(struct ax_flow *f, const struct ax_frame *at, const struct ax_
     pthread_mutex_unlock(&f->lock);
 }
 
-bool ax_flow_ending(struct ax_flow *f)
-{
-    pthread_mutex_lock(&f->lock);
-    bool ending = f->total <= f->read;
-    pthread_mutex_unlock(&f->lock);
-    return ending;
-}
-
 int ax_flow_depth(const struct ax_flow *f)
 {
     return f->depth;

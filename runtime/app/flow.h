@@ -66,7 +66,6 @@ void ax_flow_deliver(struct ax_flow *f, int stage, struct ax_frame *const *frame
 void ax_flow_end(struct ax_flow *f);
 /* From any thread: the frame's stage failed for good, as if its run had returned why->status. */
 void ax_flow_stop(struct ax_flow *f, const struct ax_frame *at, const struct ax_error *why);
-bool ax_flow_ending(struct ax_flow *f); /* nothing more is read: a source that waits should give up */
 
 int ax_flow_depth(const struct ax_flow *f);
 int64_t ax_flow_finished(struct ax_flow *f); /* frames that left the last stage */

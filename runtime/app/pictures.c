@@ -192,11 +192,6 @@ int ax_pictures_group(const struct ax_engine *e, enum ax_pictures_mode mode)
     return ax_runner_group_of(e, mode != AX_PICTURES_SYNCHRONOUS);
 }
 
-int ax_pictures_pipes(const struct ax_pictures *p)
-{
-    return p->n_pipes;
-}
-
 const struct ax_post *ax_pictures_post(const struct ax_pictures *p)
 {
     return p->branches[0].post;

@@ -37,7 +37,6 @@ void ax_pictures_bind(struct ax_pictures *p, struct ax_flow *f);
 
 /* Frames in a request, before there are pictures. */
 int ax_pictures_group(const struct ax_engine *e, enum ax_pictures_mode mode);
-int ax_pictures_pipes(const struct ax_pictures *p);
 const struct ax_post *ax_pictures_post(const struct ax_pictures *p); /* of the first branch */
 struct ax_runner_counts ax_pictures_counts(const struct ax_pictures *p);
 

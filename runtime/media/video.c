@@ -81,7 +81,7 @@ bool ax_camera_named(const char *path)
     return !strncmp(path, "/dev/video", 10) || !strcmp(path, "camera") || !strncmp(path, "camera:", 7);
 }
 
-bool ax_camera_built(void)
+static bool has_cameras(void)
 {
 #ifdef AXON_CAMERA
     return true;
@@ -100,7 +100,7 @@ static enum ax_status find_format(struct ax_video *v, const AVInputFormat **out,
     *out = av_find_input_format(v->opt.format);
     if (*out) return AX_OK;
     return ax_fail(err, AX_UNSUPPORTED, "%s: this build reads no '%s'%s", v->path, v->opt.format,
-                   ax_camera_built() ? "" : "; cameras need libavdevice when Axon is built");
+                   has_cameras() ? "" : "; cameras need libavdevice when Axon is built");
 }
 
 static enum ax_status open_input(struct ax_video *v, struct ax_error *err)

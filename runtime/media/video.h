@@ -29,7 +29,5 @@ double ax_video_rate(const struct ax_video *v); /* frames a second; 0: unknown *
 
 bool ax_video_named(const char *path);  /* whether the name ends like a video's */
 bool ax_camera_named(const char *path); /* /dev/video0, or camera, camera:1 */
-/* Whether this build has cameras. */
-bool ax_camera_built(void);
 
 #endif
