@@ -2,6 +2,8 @@
 
 #ifndef AXON_DISPLAY
 
+#include <stddef.h>
+
 enum ax_status ax_display_open(const char *title, struct ax_display **out, struct ax_error *err)
 {
     (void)title;
