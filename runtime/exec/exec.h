@@ -40,9 +40,9 @@ int ax_port_place(const struct ax_program *p, int is_output, int index, int64_t 
  * if both had the same halo. */
 int ax_port_same(const struct ax_program *from, int output, const struct ax_program *to, int input, int any_halo);
 /* Gives the planes of a port (and all that lie in them) at least that halo, in a place of its own behind the arena: the port
- * must then be bound. The program's operands and planes must be writable and its own. 0 where it cannot be done; with halo NULL
+ * must then be bound. The program's operands and planes must be writable and its own. 0 where it cannot be done; with want NULL
  * it only says whether it can. */
-int ax_port_widen(struct ax_program *p, int is_output, int index, const int halo[4]); /* top, left, bottom, right */
+int ax_port_widen(struct ax_program *p, int is_output, int index, const int want[4]); /* top, left, bottom, right */
 /* From now on the port's memory is `data`: 64-byte aligned, with as many bytes as the port's place and AX_SLACK readable ones
  * behind. AX_UNSUPPORTED where it has no place. */
 enum ax_status ax_exec_bind(struct ax_exec *e, int is_output, int index, uint8_t *data, struct ax_error *err);

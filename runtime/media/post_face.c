@@ -46,7 +46,7 @@ static bool are_decoded(const struct ax_candidates *boxes, const float *priors)
     double sum = 0;
     for (int64_t i = 0; i < boxes->count; i++)
         for (int k = 0; k < 2; k++)
-            sum += fabs((ax_candidate(boxes, i, k) + ax_candidate(boxes, i, k + 2)) / 2 - priors[4 * i + k]);
+            sum += fabs((double)((ax_candidate(boxes, i, k) + ax_candidate(boxes, i, k + 2)) / 2 - priors[4 * i + k]));
     return sum / (double)(2 * boxes->count) < 0.12;
 }
 
