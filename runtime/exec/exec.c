@@ -1,6 +1,7 @@
 #include "exec/exec.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,13 +11,14 @@
 #include "kernels/cpu.h"
 #include "kernels/kernel.h"
 
+enum { SHARE_MACS = 2000000 }; /* a share that is smaller is not worth taking */
 enum { MAX_IO = 8, MAX_THREADS = 1024 };
 
 /* A step with all that is known before it runs. Absent operands are padded with NULL, so that kernels need no counts. */
 struct bound {
     const struct ax_kernel *kernel;
     void *state;
-    int parallel; /* 0: so little work that one thread does it, without a barrier around it */
+    int shares; /* of each thread; 0: so little work that one thread does it, without a barrier around it */
     const struct ax_operand *in[MAX_IO], *out[MAX_IO];
 };
 
@@ -31,6 +33,7 @@ struct ax_exec {
     void *hook_ctx;
     uint8_t **bases;   /* by port: what stands for the start of the arena where it is bound; NULL: none was ever */
     uint16_t *base_of; /* by operand: 1 + the port that it lies in; 0: the arena */
+    atomic_int *taken; /* of each thread's shares of each step, in the run at hand */
     int first, last;   /* of the run at hand */
     uint8_t *run_arena;
 };
@@ -41,14 +44,15 @@ static const struct ax_operand *operand_at(const struct ax_program *p, const int
 }
 
 /* Below some 20 microseconds of work on one thread, meeting costs more than sharing wins. */
-static int worth_sharing(const struct bound *b, const struct ax_step *s)
+static int shares_of(const struct bound *b, const struct ax_step *s, int threads)
 {
     int64_t bytes = 0;
     for (int i = 0; i < MAX_IO; i++) {
         if (b->in[i] && b->in[i]->space == AX_SPACE_ARENA) bytes += ax_operand_span(b->in[i]);
         if (b->out[i]) bytes += ax_operand_span(b->out[i]);
     }
-    return s->macs > 100000 || bytes > 32768;
+    if (s->macs <= 100000 && bytes <= 32768) return 0;
+    return s->macs > SHARE_MACS * 4 * threads ? 4 : s->macs > SHARE_MACS * 2 * threads ? 2 : 1;
 }
 
 static enum ax_status bind_step(struct ax_exec *e, int index, int64_t *scratch, struct ax_error *err)
@@ -63,7 +67,7 @@ static enum ax_status bind_step(struct ax_exec *e, int index, int64_t *scratch, 
         b->in[i] = operand_at(e->p, s->in, s->n_in, i);
         b->out[i] = operand_at(e->p, s->out, s->n_out, i);
     }
-    b->parallel = e->threads > 1 && worth_sharing(b, s);
+    b->shares = e->threads > 1 ? shares_of(b, s, e->threads) : 0;
     int64_t need = b->kernel->scratch ? b->kernel->scratch(e->p, s) : 0;
     if (need > *scratch) *scratch = need;
     if (b->kernel->prepare && !(b->state = b->kernel->prepare(e->p, s)))
@@ -85,7 +89,9 @@ static enum ax_status bind_all(struct ax_exec *e, struct ax_error *err)
     int64_t scratch = 0;
     e->steps = calloc((size_t)e->p->n_steps + 1, sizeof *e->steps);
     e->scratch = calloc((size_t)e->threads, sizeof *e->scratch);
-    if (!e->steps || !e->scratch) return ax_fail(err, AX_NO_MEMORY, "no memory for an executor of %d steps", e->p->n_steps);
+    e->taken = calloc((size_t)(e->p->n_steps + 1) * (size_t)e->threads, sizeof *e->taken);
+    if (!e->steps || !e->scratch || !e->taken)
+        return ax_fail(err, AX_NO_MEMORY, "no memory for an executor of %d steps", e->p->n_steps);
     for (int i = 0; i < e->p->n_steps; i++)
         if (bind_step(e, i, &scratch, err)) return err->status;
     for (int i = 0; i < e->threads; i++)
@@ -149,6 +155,7 @@ void ax_exec_free(struct ax_exec *e)
     for (int i = 0; e->steps && i < e->p->n_steps; i++) free(e->steps[i].state);
     for (int i = 0; e->scratch && i < e->threads; i++) free(e->scratch[i]);
     free(e->scratch);
+    free(e->taken);
     free(e->bases);
     free(e->base_of);
     free(e->steps);
@@ -205,7 +212,7 @@ enum ax_status ax_exec_bind(struct ax_exec *e, int is_output, int index, uint8_t
     return AX_OK;
 }
 
-static void run_step(struct ax_exec *e, int index, int thread, int threads)
+static void run_step(struct ax_exec *e, int index, int thread, int share, int shares)
 {
     const struct bound *b = &e->steps[index];
     uint8_t *in[MAX_IO], *out[MAX_IO];
@@ -219,9 +226,22 @@ static void run_step(struct ax_exec *e, int index, int thread, int threads)
                         .params = e->p->steps[index].params,
                         .state = b->state,
                         .scratch = e->scratch[thread],
-                        .thread = thread,
-                        .threads = threads};
+                        .thread = share,
+                        .threads = shares};
     b->kernel->run(&t);
+}
+
+/* Each thread does its own shares, whose rows its cache knows from the step before, and then those that others have not begun:
+ * a core that the system takes away for a while holds up one share and not the step. */
+static void run_shares(struct ax_exec *e, int index, int thread)
+{
+    int each = e->steps[index].shares, threads = e->threads;
+    for (int k = 0; k < threads; k++) {
+        int owner = (thread + k) % threads;
+        atomic_int *taken = &e->taken[index * threads + owner];
+        for (int i; (i = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed)) < each;)
+            run_step(e, index, thread, owner * each + i, threads * each);
+    }
 }
 
 static int64_t now_ns(void)
@@ -236,11 +256,11 @@ static void walk(void *ctx, int thread)
     struct ax_exec *e = ctx;
     int64_t begin = e->hook && thread == 0 ? now_ns() : 0;
     for (int i = e->first; i < e->last; i++) {
-        int parallel = e->steps[i].parallel, next = i + 1 < e->last && e->steps[i + 1].parallel;
+        int parallel = e->steps[i].shares, next = i + 1 < e->last && e->steps[i + 1].shares;
         if (parallel)
-            run_step(e, i, thread, e->threads);
+            run_shares(e, i, thread);
         else if (thread == 0)
-            run_step(e, i, 0, 1);
+            run_step(e, i, 0, 0, 1);
         if (parallel || next || e->hook) ax_pool_barrier(e->pool);
         if (e->hook && thread == 0) {
             int64_t end = now_ns();
@@ -255,6 +275,8 @@ void ax_exec_run(struct ax_exec *e, int first, int last, uint8_t *arena)
     e->first = first < 0 ? 0 : first;
     e->last = last > e->p->n_steps ? e->p->n_steps : last;
     e->run_arena = arena ? arena : e->arena;
+    for (int i = e->first * e->threads; i < e->last * e->threads; i++)
+        atomic_store_explicit(&e->taken[i], 0, memory_order_relaxed);
     ax_pool_run(e->pool, walk, e);
 }
 
