@@ -7,22 +7,6 @@
 #include "lower/unpack.h"
 #include "onnx/import.h"
 
-static enum ax_status parse_shape(struct ax_join *j, const char *text, struct ax_input_shape *out, struct ax_error *err)
-{
-    const char *colon = strrchr(text, ':'), *p = colon ? colon + 1 : text;
-    out->name = colon ? ax_arena_strn(&j->mem, text, (size_t)(colon - text)) : "";
-    out->shape = (struct ax_shape){0};
-    while (*p) {
-        char *end;
-        long long d = strtoll(p, &end, 10);
-        if (end == p || d < 1 || out->shape.rank == AX_MAX_RANK || (*end && *end != 'x' && *end != ','))
-            return ax_fail(err, AX_INVALID_ARGUMENT, "--input_shape %s: expected NAME:1x3x224x224", text);
-        out->shape.dim[out->shape.rank++] = d;
-        p = *end ? end + 1 : end;
-    }
-    return AX_OK;
-}
-
 /* Of a model that was joined before. */
 static enum ax_status read_precision(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)
 {
@@ -44,7 +28,7 @@ static enum ax_status load_onnx(struct ax_join *j, struct ax_join_model *m, cons
     int n = shapes ? shapes->count : 0;
     struct ax_input_shape *list = AX_NEW(&j->mem, struct ax_input_shape, n + 1);
     for (int i = 0; i < n; i++) {
-        enum ax_status s = parse_shape(j, shapes->item[i], &list[i], err);
+        enum ax_status s = ax_input_shape_parse(shapes->item[i], &j->mem, &list[i], err);
         if (s) return s;
     }
     struct ax_import_options opt = {.shapes = list, .n_shapes = n, .batch = batch, .no_check = 1};

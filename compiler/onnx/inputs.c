@@ -1,8 +1,27 @@
 /* The model's inputs: their shapes from the file, --input_shape and --batch; some bound to constants. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "onnx/importer.h"
+
+enum ax_status ax_input_shape_parse(const char *text, struct ax_arena *mem, struct ax_input_shape *out, struct ax_error *err)
+{
+    const char *colon = strrchr(text, ':'), *p = colon ? colon + 1 : text;
+    out->name = colon ? ax_arena_strn(mem, text, (size_t)(colon - text)) : "";
+    out->shape = (struct ax_shape){0};
+    while (*p) {
+        char *end;
+        long long d = strtoll(p, &end, 10);
+        if (end == p || d < 1 || out->shape.rank == AX_MAX_RANK || (*end && *end != 'x' && *end != ','))
+            return ax_fail(err, AX_INVALID_ARGUMENT,
+                           "--input_shape %s: expected NAME:1x3x224x224 with at most %d dimensions of at least 1", text,
+                           AX_MAX_RANK);
+        out->shape.dim[out->shape.rank++] = d;
+        p = *end ? end + 1 : end;
+    }
+    return AX_OK;
+}
 
 static const Onnx__TypeProto__Tensor *tensor_type(const Onnx__ValueInfoProto *v)
 {

@@ -37,26 +37,13 @@ static void merge_constants(struct ax_graph *g, int *changed)
     }
 }
 
-static bool same_attr(const struct ax_attr *a, const struct ax_attr *b)
-{
-    if (a->type != b->type || a->count != b->count) return false;
-    switch (a->type) {
-    case AX_ATTR_INT: return a->i == b->i;
-    case AX_ATTR_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
-    case AX_ATTR_STRING: return !strcmp(a->s, b->s);
-    case AX_ATTR_INTS: return !memcmp(a->ints, b->ints, sizeof *a->ints * (size_t)a->count);
-    case AX_ATTR_FLOATS: return !memcmp(a->floats, b->floats, sizeof *a->floats * (size_t)a->count);
-    }
-    return false;
-}
-
 static bool same_node(const struct ax_node *a, const struct ax_node *b)
 {
     if (a->op != b->op || a->n_inputs != b->n_inputs || a->n_outputs != b->n_outputs || a->n_attrs != b->n_attrs) return false;
     if (memcmp(a->inputs, b->inputs, sizeof *a->inputs * (size_t)a->n_inputs)) return false;
     for (int i = 0; i < a->n_attrs; i++) {
         const struct ax_attr *other = ax_node_attr(b, a->attrs[i].name);
-        if (!other || !same_attr(&a->attrs[i], other)) return false;
+        if (!other || !ax_attr_equal(&a->attrs[i], other)) return false;
     }
     return true;
 }

@@ -104,24 +104,6 @@ static void say_note(void *ctx, const char *text)
     fprintf(stderr, "axcompile: note: %s\n", text);
 }
 
-static enum ax_status parse_shape(struct ax_compile_job *j, const char *text, struct ax_input_shape *out, struct ax_error *err)
-{
-    const char *colon = strrchr(text, ':'), *p = colon ? colon + 1 : text;
-    out->name = colon ? ax_arena_strn(&j->mem, text, (size_t)(colon - text)) : "";
-    out->shape = (struct ax_shape){0};
-    while (*p) {
-        char *end;
-        long long d = strtoll(p, &end, 10);
-        if (end == p || d < 1 || out->shape.rank == AX_MAX_RANK || (*end && *end != 'x' && *end != ','))
-            return ax_fail(err, AX_INVALID_ARGUMENT,
-                           "--input_shape %s: expected NAME:1x3x224x224 with at most %d dimensions of at least 1", text,
-                           AX_MAX_RANK);
-        out->shape.dim[out->shape.rank++] = d;
-        p = *end ? end + 1 : end;
-    }
-    return AX_OK;
-}
-
 static enum ax_status open_calib(struct ax_compile_job *j, struct ax_error *err)
 {
     const struct ax_compile_settings *set = j->set;
@@ -149,7 +131,7 @@ static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
     int n = set->input_shapes.count, n_samples = 0;
     struct ax_input_shape *shapes = AX_NEW(&j->mem, struct ax_input_shape, n + 1);
     for (int i = 0; i < n; i++) {
-        enum ax_status s = parse_shape(j, set->input_shapes.item[i], &shapes[i], err);
+        enum ax_status s = ax_input_shape_parse(set->input_shapes.item[i], &j->mem, &shapes[i], err);
         if (s) return s;
     }
     struct ax_import_options opt = {.shapes = shapes,

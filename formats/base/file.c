@@ -103,6 +103,12 @@ bool ax_file_exists(const char *path)
     return !stat(path, &st);
 }
 
+const char *ax_temp_dir(void)
+{
+    const char *dir = getenv("TMPDIR");
+    return dir && *dir ? dir : P_tmpdir;
+}
+
 bool ax_dir_exists(const char *path)
 {
     struct stat st;

@@ -24,6 +24,7 @@ void ax_file_unmap(struct ax_mapping *m);
 
 bool ax_file_exists(const char *path); /* anything by that name */
 bool ax_dir_exists(const char *path);
+const char *ax_temp_dir(void); /* $TMPDIR, else the system's folder for temporary files */
 
 /* -- writing: one or several files in one commit --
  *

@@ -108,3 +108,16 @@ int ax_node_ints(const struct ax_node *n, const char *attr, int64_t *out, int ma
     for (int i = 0; i < max; i++) out[i] = i < count ? a->ints[i] : otherwise;
     return count;
 }
+
+bool ax_attr_equal(const struct ax_attr *a, const struct ax_attr *b)
+{
+    if (a->type != b->type || a->count != b->count) return false;
+    switch (a->type) {
+    case AX_ATTR_INT: return a->i == b->i;
+    case AX_ATTR_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
+    case AX_ATTR_STRING: return !strcmp(a->s, b->s);
+    case AX_ATTR_INTS: return !memcmp(a->ints, b->ints, sizeof *a->ints * (size_t)a->count);
+    case AX_ATTR_FLOATS: return !memcmp(a->floats, b->floats, sizeof *a->floats * (size_t)a->count);
+    }
+    return false;
+}

@@ -105,6 +105,7 @@ void ax_node_grow_inputs(struct ax_graph *g, int node, int count);
 /* -- reading -- */
 
 const struct ax_attr *ax_node_attr(const struct ax_node *n, const char *attr); /* NULL if absent */
+bool ax_attr_equal(const struct ax_attr *a, const struct ax_attr *b);          /* type and bits of the values; not the name */
 int64_t ax_node_int(const struct ax_node *n, const char *attr, int64_t otherwise);
 float ax_node_float(const struct ax_node *n, const char *attr, float otherwise);
 const char *ax_node_string(const struct ax_node *n, const char *attr, const char *otherwise);

@@ -44,8 +44,7 @@ static enum ax_status lower_all(struct ax_join *j, const struct ax_graph *joined
 /* The joined model as the file has it, and the originals, as programs. */
 static enum ax_status read_back(struct ax_join *j, const uint8_t *bytes, size_t n, struct ax_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *path = ax_arena_printf(&j->mem, "%s/axjoin-XXXXXX.onnx", tmp && *tmp ? tmp : "/tmp");
+    char *path = ax_arena_printf(&j->mem, "%s/axjoin-XXXXXX.onnx", ax_temp_dir());
     struct ax_graph *g = NULL;
     struct ax_import_options opt = {.no_check = 1};
     struct ax_error first;

@@ -15,7 +15,7 @@
 
 enum { DIR_BYTES = 512, PATH_BYTES = 600 };
 
-/* Makes the folder of the leases; it must be ours alone, for /tmp is everybody's. */
+/* Makes the folder of the leases; it must be ours alone, for the folder of temporary files is everybody's. */
 static enum ax_status lease_dir(char dir[DIR_BYTES], struct ax_error *err)
 {
     const char *own = getenv("AXON_LEASE_DIR"), *run = getenv("XDG_RUNTIME_DIR");
@@ -25,7 +25,7 @@ static enum ax_status lease_dir(char dir[DIR_BYTES], struct ax_error *err)
     else if (run && *run && access(run, W_OK) == 0)
         n = snprintf(dir, DIR_BYTES, "%s/axon", run);
     else
-        n = snprintf(dir, DIR_BYTES, "/tmp/axon-%lu", (unsigned long)getuid());
+        n = snprintf(dir, DIR_BYTES, P_tmpdir "/axon-%lu", (unsigned long)getuid());
     if (n >= DIR_BYTES)
         return ax_fail(err, AX_INVALID_ARGUMENT, "the path of the leases' folder is longer than %d bytes", DIR_BYTES - 1);
     struct stat st;

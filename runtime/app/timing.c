@@ -4,30 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(const double *sorted, int64_t n, double p)
-{
-    double at = p * (double)(n - 1);
-    int64_t low = (int64_t)at, high = low + 1 < n ? low + 1 : low;
-    return sorted[low] + (sorted[high] - sorted[low]) * (at - (double)low);
-}
+#include "tools/shared/stats.h"
 
 /* Sorts the values; count >= 1. */
 static struct ax_timing timing_of(const char *name, double *ms, int64_t count)
 {
-    struct ax_timing t = {.name = name, .count = count};
-    qsort(ms, (size_t)count, sizeof *ms, by_value);
-    for (int64_t i = 0; i < count; i++) t.total += ms[i];
-    t.mean = t.total / (double)count;
-    for (int64_t i = 0; i < count; i++) t.var += (ms[i] - t.mean) * (ms[i] - t.mean);
-    t.var /= (double)count;
-    t.min = ms[0], t.max = ms[count - 1];
-    t.p50 = percentile(ms, count, 0.5), t.p95 = percentile(ms, count, 0.95), t.p99 = percentile(ms, count, 0.99);
+    const struct ax_stats s = ax_stats_of(ms, count);
+    struct ax_timing t = {.name = name, .count = count, .total = s.mean * (double)count, .min = s.min, .max = s.max};
+    t.mean = s.mean, t.p50 = s.median, t.p95 = s.p95, t.p99 = s.p99;
+    for (int64_t i = 0; i < count; i++) t.var += (ms[i] - t.mean) * (ms[i] - t.mean) / (double)count;
     return t;
 }
 

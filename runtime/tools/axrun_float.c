@@ -46,7 +46,7 @@ static const char *cache_dir(struct ax_run *r)
     const char *home = getenv("HOME"), *cache = getenv("XDG_CACHE_HOME");
     char hash[AX_HASH_TEXT];
     if (!access(r->artifact.dir, W_OK)) return ax_path_join(&r->mem, r->artifact.dir, "float");
-    if (!cache || !*cache) cache = ax_path_join(&r->mem, home ? home : "/tmp", ".cache");
+    if (!cache || !*cache) cache = ax_path_join(&r->mem, home ? home : ax_temp_dir(), ".cache");
     char *full = realpath(r->artifact.model, NULL);
     const char *path = full ? full : r->artifact.model;
     ax_hash_text(ax_hash128(path, strlen(path)), hash);

@@ -29,8 +29,7 @@ static enum ax_status use_folder(struct ax_segment_job *j, const char *dir, stru
 static enum ax_status compile(struct ax_segment_job *j, struct ax_error *err)
 {
     const struct ax_list *given = &j->set->compile_options;
-    const char *tmp = getenv("TMPDIR");
-    char *dir = ax_arena_printf(&j->mem, "%s/axsegment-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    char *dir = ax_arena_printf(&j->mem, "%s/axsegment-XXXXXX", ax_temp_dir());
     if (!mkdtemp(dir)) return ax_fail(err, AX_IO, "cannot make a temporary folder %s: %s", dir, strerror(errno));
     j->temporary = dir;
     const char **args = AX_NEW(&j->mem, const char *, given->count + 6);

@@ -40,8 +40,7 @@ static enum ax_status load_part(struct ax_segment_job *j, struct line *l, const 
 
 static enum ax_status load_parts(struct ax_segment_job *j, struct line *l, struct ax_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *dir = ax_arena_printf(&j->mem, "%s/axsegment-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    char *dir = ax_arena_printf(&j->mem, "%s/axsegment-XXXXXX", ax_temp_dir());
     enum ax_status s = AX_OK;
     if (!mkdtemp(dir)) return ax_fail(err, AX_IO, "cannot make a temporary folder %s", dir);
     for (int k = 0; k < j->n_segments && !s; k++) s = load_part(j, l, dir, k, err);

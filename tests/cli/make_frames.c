@@ -47,7 +47,7 @@ static void write_rgb(const struct ax_image *im)
 static void write_jpeg(const struct ax_image *im)
 {
     struct ax_error err;
-    char name[] = "/tmp/make_frames_XXXXXX.jpg", buf[1 << 16];
+    char name[] = "make_frames_XXXXXX.jpg", buf[1 << 16];
     int fd = mkstemps(name, 4);
     if (fd < 0 || ax_image_save(name, im, &err)) die("cannot write a picture");
     FILE *f = fopen(name, "rb");

@@ -45,7 +45,7 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
     struct ax_error err;
     struct ax_program p;
     struct ax_graph *g = sample_graph();
-    char path[] = "/tmp/axon_fuzz_XXXXXX";
+    char path[] = "axon_fuzz_XXXXXX";
     uint8_t *data = NULL;
     int fd = mkstemp(path), packed[16];
     if (fd >= 0) close(fd);

@@ -27,7 +27,7 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
     struct ax_array a;
     struct ax_arrays all = {0};
     struct ax_shape s = ax_shape_make(2, (int64_t[]){3, 5});
-    char path[] = "/tmp/axon_fuzz_XXXXXX";
+    char path[] = "axon_fuzz_XXXXXX";
     uint8_t *data = NULL;
     if (i == 0) {
         *bytes = sizeof fortran - 1;

@@ -21,19 +21,6 @@ static int equal, different, refused;
 
 /* -- two graphs -- */
 
-static bool same_attr(const struct ax_attr *a, const struct ax_attr *b)
-{
-    if (a->type != b->type || a->count != b->count) return false;
-    switch (a->type) {
-    case AX_ATTR_INT: return a->i == b->i;
-    case AX_ATTR_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
-    case AX_ATTR_STRING: return !strcmp(a->s, b->s);
-    case AX_ATTR_INTS: return !memcmp(a->ints, b->ints, sizeof *a->ints * (size_t)a->count);
-    case AX_ATTR_FLOATS: return !memcmp(a->floats, b->floats, sizeof *a->floats * (size_t)a->count);
-    }
-    return false;
-}
-
 static const char *value_difference(const struct ax_graph *g, int a, const struct ax_graph *h, int b)
 {
     if (a == AX_NONE || b == AX_NONE) return a == b ? NULL : "an input is absent in one of them";
@@ -53,7 +40,7 @@ static const char *node_difference(const struct ax_graph *g, const struct ax_nod
     if (a->n_attrs != b->n_attrs) return "how many attributes";
     for (int i = 0; i < a->n_attrs; i++) {
         const struct ax_attr *other = ax_node_attr(b, a->attrs[i].name);
-        if (!other || !same_attr(&a->attrs[i], other)) return a->attrs[i].name;
+        if (!other || !ax_attr_equal(&a->attrs[i], other)) return a->attrs[i].name;
     }
     for (int i = 0; (i < a->n_inputs || i < b->n_inputs) && !d; i++) d = value_difference(g, ax_in(a, i), h, ax_in(b, i));
     for (int i = 0; (i < a->n_outputs || i < b->n_outputs) && !d; i++) d = value_difference(g, ax_out(a, i), h, ax_out(b, i));

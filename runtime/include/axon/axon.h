@@ -157,7 +157,7 @@ struct ax_connection;
 /* Leases `cores` cores of a device (NULL: "cpu"; 0: all that are free). AX_BUSY when fewer are free, with who holds them.
  * "sim:NAME" is a simulated one (axon/sim.h), which nobody else can hold.
  * The lease ends with ax_connection_free, when the last instance on it is gone, or when the process dies.
- * Leases are files under $AXON_LEASE_DIR, else $XDG_RUNTIME_DIR/axon, else /tmp/axon-UID. */
+ * Leases are files under $AXON_LEASE_DIR, else $XDG_RUNTIME_DIR/axon, else axon-UID among temporary files. */
 enum ax_status ax_connect(struct ax_context *c, const char *device, int cores, struct ax_connection **out,
                           struct ax_error *err);
 void ax_connection_free(struct ax_connection *c);
