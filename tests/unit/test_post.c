@@ -19,7 +19,7 @@
 enum { SIDE = 32, MOST = 16 };
 
 static struct ax_error err;
-static struct ax_result found;
+static struct ax_prediction found;
 
 /* Outputs under construction, all zero at first. */
 static struct ax_post_tensor tensors[MOST];
@@ -56,7 +56,7 @@ static void clear(void)
 {
     for (int i = 0; i < n_tensors; i++) free(tensors[i].data);
     n_tensors = 0;
-    ax_result_free(&found);
+    ax_prediction_free(&found);
 }
 
 /* The steps on the outputs; labels of the result are copied, as the descriptor goes away. */
@@ -68,7 +68,7 @@ static enum ax_status run_in(const char *steps, const struct ax_post_options *op
     snprintf(json, sizeof json, "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [], \"postprocessing\": [%s]}",
              steps);
     if (ax_descriptor_parse(json, strlen(json), "test", &p, &err)) fail_msg("%s", err.message);
-    ax_result_free(&found);
+    ax_prediction_free(&found);
     enum ax_status s = ax_post_open(&p, opt, &post, &err);
     struct ax_post_input in = *shape;
     in.tensors = tensors, in.n_tensors = n_tensors;
