@@ -15,6 +15,7 @@
 #include "base/npy.h"
 #include "media/post_anchors.h"
 #include "media/post_step.h"
+#include "temp.h"
 
 enum { SIDE = 32, MOST = 16 };
 
@@ -264,11 +265,8 @@ static void nanodet(void **state)
 static void ssd(void **state)
 {
     (void)state;
-    char path[] = "/tmp/axon-anchors-XXXXXX", npy[64], steps[512];
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    close(file);
-    snprintf(npy, sizeof npy, "%s.npy", path);
+    char npy[TEMP_PATH], steps[1024];
+    temp_path(npy, "anchors.npy");
     /* y, x, h, w of the first two; as corners the third. */
     float anchors[] = {.25f, .25f, .5f, .25f, .5f, .5f, .5f, .5f, .25f, .25f, .75f, .5f};
     struct ax_array a = {.dtype = AX_DTYPE_FLOAT32,
@@ -294,8 +292,6 @@ static void ssd(void **state)
     assert_int_equal(found.n_objects, 3);
     assert_int_equal(run("{\"type\": \"decode_ssd\"}"), AX_INVALID_ARGUMENT);
     assert_int_equal(run("{\"type\": \"decode_ssd\", \"anchors\": \"/nowhere/anchors.npy\"}"), AX_NOT_FOUND);
-    unlink(npy);
-    unlink(path);
     clear();
 }
 
