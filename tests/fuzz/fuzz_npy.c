@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/npy.h"
 #include "fuzz.h"
-#include "temp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -28,7 +27,7 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
     struct ax_array a;
     struct ax_arrays all = {0};
     struct ax_shape s = ax_shape_make(2, (int64_t[]){3, 5});
-    char path[TEMP_PATH];
+    char path[] = "axon_fuzz_XXXXXX";
     uint8_t *data = NULL;
     if (i == 0) {
         *bytes = sizeof fortran - 1;
@@ -36,7 +35,8 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
         return memcpy(data, fortran, *bytes);
     }
     if (i > 2 || ax_array_new("x", AX_DTYPE_INT32, &s, &a, &err)) return NULL;
-    temp_path(path, i == 1 ? "seed.npy" : "seed.npz");
+    int fd = mkstemp(path);
+    if (fd >= 0) close(fd);
     if (i == 1) {
         ax_npy_write(path, &a, &err);
         ax_array_free(&a);
@@ -46,5 +46,6 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
         ax_arrays_free(&all);
     }
     if (ax_file_read(path, 1 << 20, &data, bytes, &err)) data = NULL;
+    unlink(path);
     return data;
 }
