@@ -20,7 +20,7 @@ struct slot {
     int instance;
     uint64_t ticket;
     bool under_way; /* the device has it */
-    struct ax_result result;
+    struct ax_prediction result;
 };
 
 struct looks { /* of a stage at a frame */
@@ -73,7 +73,7 @@ static void free_slot(const struct ax_cascade_model_run *m, struct slot *s)
     free(s->out);
     free(s->tensors);
     ax_region_free(&s->region);
-    ax_result_free(&s->result);
+    ax_prediction_free(&s->result);
 }
 
 /* A request that was given up still owns its memory. */
@@ -91,7 +91,7 @@ static void forget(struct ax_cascade_run *r, struct cascade_frame *f)
             struct slot *s = &f->stages[k].slot[i];
             settle(&r->models[k], s);
             ax_region_free(&s->region);
-            ax_result_free(&s->result);
+            ax_prediction_free(&s->result);
         }
         f->stages[k].n = 0;
     }
@@ -245,7 +245,7 @@ static enum ax_status submit(void *user, int worker, struct ax_frame *const *fra
 /* -- taking results -- */
 
 /* Each video is a scene of its own, and so is each picture. */
-static enum ax_status follow(struct ax_cascade_model_run *m, const struct ax_frame *f, struct ax_result *r,
+static enum ax_status follow(struct ax_cascade_model_run *m, const struct ax_frame *f, struct ax_prediction *r,
                              struct ax_error *err)
 {
     if (f->input != m->followed || f->index < 0) ax_tracker_reset(m->tracker);
@@ -312,7 +312,7 @@ static void nest(struct cascade_frame *cf, const struct ax_cascade_model_run *m,
 static void suppress(const struct ax_cascade_model_run *m, struct looks *l)
 {
     struct ax_arena mem = {0};
-    struct ax_result **all = AX_NEW(&mem, struct ax_result *, l->n + 1);
+    struct ax_prediction **all = AX_NEW(&mem, struct ax_prediction *, l->n + 1);
     for (int i = 0; i < l->n; i++) all[i] = &l->slot[i].result;
     ax_region_suppress(all, l->n, m->is->iou_threshold, m->is->class_agnostic);
     ax_arena_free(&mem);

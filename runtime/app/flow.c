@@ -61,7 +61,7 @@ void ax_frame_fail(struct ax_frame *f, const struct ax_error *why)
 void ax_frame_clear(struct ax_frame *f)
 {
     for (int i = 0; i < f->n_answers; i++) {
-        ax_result_free(&f->answers[i].result);
+        ax_prediction_free(&f->answers[i].result);
         ax_image_free(&f->answers[i].drawn);
     }
     ax_arena_free(&f->mem);

@@ -145,7 +145,7 @@ static void place_box(const struct ax_region *r, struct ax_object *o, int width,
     o->top = inside(low.y, height), o->bottom = inside(high.y, height);
 }
 
-void ax_region_to_picture(const struct ax_region *r, struct ax_result *result, int width, int height)
+void ax_region_to_picture(const struct ax_region *r, struct ax_prediction *result, int width, int height)
 {
     for (int i = 0; i < result->n_objects; i++) {
         struct ax_object *o = &result->objects[i];
@@ -184,7 +184,7 @@ static void mark_covered(struct candidate *c, int n, double limit, bool agnostic
         if (c[i].dropped) c[i].object->is.score = -1;
 }
 
-void ax_region_suppress(struct ax_result *const *results, int n, double iou_threshold, bool class_agnostic)
+void ax_region_suppress(struct ax_prediction *const *results, int n, double iou_threshold, bool class_agnostic)
 {
     struct ax_arena mem = {0};
     int count = 0;

@@ -5,7 +5,7 @@
 
 #include "files/cascade.h"
 #include "media/image.h"
-#include "media/result.h"
+#include "media/prediction.h"
 
 /* A rectangle, turned clockwise around its middle by the angle whose cosine and sine these are. */
 struct ax_region {
@@ -23,9 +23,9 @@ enum ax_status ax_region_crop(struct ax_region *r, const struct ax_image *im, st
 void ax_region_free(struct ax_region *r);
 
 /* Results in pixels of the crop become results in pixels of the picture, clipped to it. */
-void ax_region_to_picture(const struct ax_region *r, struct ax_result *result, int width, int height);
+void ax_region_to_picture(const struct ax_region *r, struct ax_prediction *result, int width, int height);
 
 /* Of all results together, objects that another one covers go; best scores stay. */
-void ax_region_suppress(struct ax_result *const *results, int n, double iou_threshold, bool class_agnostic);
+void ax_region_suppress(struct ax_prediction *const *results, int n, double iou_threshold, bool class_agnostic);
 
 #endif

@@ -30,7 +30,7 @@ static enum ax_status draw_copy(const struct ax_frame *f, struct ax_answer *a, s
     enum ax_status s = ax_image_new(im->width, im->height, 3, &a->drawn, err);
     if (s) return s;
     memcpy(a->drawn.data, im->data, (size_t)im->stride * (size_t)im->height);
-    ax_draw_result(&a->drawn, &a->result);
+    ax_draw_prediction(&a->drawn, &a->result);
     return AX_OK;
 }
 
@@ -40,7 +40,7 @@ enum ax_status ax_draw_stage(void *user, int worker, struct ax_frame *const *fra
     (void)user, (void)worker;
     for (int i = 0; i < n; i++) {
         struct ax_frame *f = frames[i];
-        if (f->n_answers == 1) ax_draw_result(&f->image, &f->answers[0].result);
+        if (f->n_answers == 1) ax_draw_prediction(&f->image, &f->answers[0].result);
         for (int k = 0; k < f->n_answers && f->n_answers > 1 && !s; k++) s = draw_copy(f, &f->answers[k], err);
     }
     return s;

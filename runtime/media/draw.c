@@ -165,7 +165,7 @@ static void draw_nested(const struct canvas *c, const struct ax_object *o, int b
 {
     char text[96];
     for (int i = 0; i < o->n_nested; i++) {
-        const struct ax_result *r = o->nested[i].result;
+        const struct ax_prediction *r = o->nested[i].result;
         for (int k = r->n_objects - 1; k >= 0; k--) draw_object(c, &r->objects[k]);
         if (!r->n_classes) continue;
         name_of(&r->classes[0], text, sizeof text);
@@ -189,7 +189,7 @@ static void draw_object(const struct canvas *c, const struct ax_object *o)
     draw_nested(c, o, above >= 0 ? top : top + height_of_text(c));
 }
 
-static void draw_classes(const struct canvas *c, const struct ax_result *r)
+static void draw_classes(const struct canvas *c, const struct ax_prediction *r)
 {
     char text[96];
     for (int i = 0; i < r->n_classes && i < 5; i++) {
@@ -208,7 +208,7 @@ static void draw_classes_of_pixels(const struct canvas *c, const struct ax_mask 
         }
 }
 
-void ax_draw_result(struct ax_image *im, const struct ax_result *r)
+void ax_draw_prediction(struct ax_image *im, const struct ax_prediction *r)
 {
     int side = im->width < im->height ? im->width : im->height;
     struct canvas c = {im, side / 240 + 1, side / 300 + 1};

@@ -30,7 +30,7 @@ static void ssd_box(const struct ax_post_step *s, const float v[4], const float 
     ax_object_place(o, (cx - bw) * w, (cy - bh) * h, (cx + bw) * w, (cy + bh) * h, in);
 }
 
-enum ax_status ax_post_ssd(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_ssd(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                            struct ax_error *err)
 {
     struct ax_candidates boxes, scores;
@@ -97,7 +97,7 @@ static bool mediapipe_outputs(const struct ax_post_input *in, struct ax_mediapip
 }
 
 enum ax_status ax_post_mediapipe(const struct ax_post_step *s, struct ax_mediapipe *m, const struct ax_post_input *in,
-                                 struct ax_result *r, struct ax_error *err)
+                                 struct ax_prediction *r, struct ax_error *err)
 {
     static const double published[] = {8, 16, 16, 16}, wide[] = {8, 16, 32, 32, 32};
     const struct ax_param *p = ax_step_param(s->step, "strides");
@@ -130,7 +130,7 @@ enum ax_status ax_post_mediapipe(const struct ax_post_step *s, struct ax_mediapi
     return AX_OK;
 }
 
-enum ax_status ax_post_palm(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_palm(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                             struct ax_error *err)
 {
     struct ax_mediapipe m = {.keypoints = ax_step_int(s->step, "keypoints"),

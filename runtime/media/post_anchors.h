@@ -11,7 +11,7 @@ struct ax_mediapipe {
     const char *label, *step;
 };
 enum ax_status ax_post_mediapipe(const struct ax_post_step *s, struct ax_mediapipe *m, const struct ax_post_input *in,
-                                 struct ax_result *r, struct ax_error *err);
+                                 struct ax_prediction *r, struct ax_error *err);
 
 /* Centres of the anchors in 0..1, x and y each, into out (NULL: only counted); returns how many there are. */
 int64_t ax_mediapipe_anchors(const double *strides, int n_strides, double offset, const struct ax_post_input *in, float *out);

@@ -22,7 +22,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* The k best, equal scores by index; NaN counts as the least. */
-static void take_best(const struct ax_post_step *s, struct ax_result *r, int k)
+static void take_best(const struct ax_post_step *s, struct ax_prediction *r, int k)
 {
     struct ax_class *all = malloc((size_t)r->n_scores * sizeof *all);
     int offset = ax_step_int(s->step, "offset");
@@ -36,7 +36,7 @@ static void take_best(const struct ax_post_step *s, struct ax_result *r, int k)
     free(all);
 }
 
-enum ax_status ax_post_classification(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_classification(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                       struct ax_error *err)
 {
     if (!in->n_tensors) return ax_fail(err, AX_SHAPE, "classification: the model has no output of numbers");

@@ -8,7 +8,7 @@ static int class_of(float v, int classes)
     return v > 0 ? v < most ? (int)(v + 0.5f) : most : 0;
 }
 
-enum ax_status ax_post_end2end(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_end2end(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                struct ax_error *err)
 {
     struct ax_candidates c;

@@ -10,7 +10,7 @@ static float least_of(const struct ax_post_step *s)
     return (float)ax_step_number(s->step, "confidence_threshold");
 }
 
-static struct ax_object *add(struct ax_result *r, float score)
+static struct ax_object *add(struct ax_prediction *r, float score)
 {
     struct ax_object *o = &r->objects[r->n_objects++];
     o->is = (struct ax_class){0, score, "face"};
@@ -63,7 +63,7 @@ static void ultraface_box(struct ax_object *o, const struct ax_candidates *b, in
     ax_object_place(o, v[0] * w, v[1] * h, v[2] * w, v[3] * h, in);
 }
 
-static bool ultraface(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r)
+static bool ultraface(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r)
 {
     struct ax_candidates boxes, scores;
     int b = in->n_tensors == 2 && ax_candidates_of(&in->tensors[0], 4, &boxes) ? 0 : 1;
@@ -156,7 +156,7 @@ static void face_at(const struct face_level *l, int64_t i, struct ax_object *o, 
                                       (float)(y + ax_candidate(&l->points, i, 2 * p + 1) * sy), 1, in);
 }
 
-static bool heads(const struct ax_post_step *s, const struct ax_post_input *in, int scores, struct ax_result *r)
+static bool heads(const struct ax_post_step *s, const struct ax_post_input *in, int scores, struct ax_prediction *r)
 {
     struct face_level *levels = AX_NEW(&r->mem, struct face_level, AX_MAX_LEVELS);
     int n = face_levels(s, in, levels);
@@ -174,7 +174,7 @@ static bool heads(const struct ax_post_step *s, const struct ax_post_input *in, 
 
 /* -- the step -- */
 
-static enum ax_status blazeface(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+static enum ax_status blazeface(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                 struct ax_error *err)
 {
     struct ax_mediapipe m = {.keypoints = 6, .anchor_offset = 0.5, .label = "face", .step = "decode_face"};
@@ -194,7 +194,7 @@ static bool is_blazeface(const struct ax_post_input *in)
     return wide == 1 && one == 1;
 }
 
-enum ax_status ax_post_face(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_face(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                             struct ax_error *err)
 {
     bool any = ax_step_is(s->step, "family", "auto"), done = false;

@@ -21,7 +21,7 @@ static bool is_named(const struct ax_post_step *s, const struct ax_class *c)
     return false;
 }
 
-static enum ax_status filter(const struct ax_post_step *s, struct ax_result *r, keep_fn *keep)
+static enum ax_status filter(const struct ax_post_step *s, struct ax_prediction *r, keep_fn *keep)
 {
     int n = 0;
     for (int i = 0; i < r->n_classes; i++)
@@ -34,14 +34,14 @@ static enum ax_status filter(const struct ax_post_step *s, struct ax_result *r, 
     return AX_OK;
 }
 
-enum ax_status ax_post_threshold(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_threshold(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                  struct ax_error *err)
 {
     (void)in, (void)err;
     return filter(s, r, is_good);
 }
 
-enum ax_status ax_post_label_filter(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_label_filter(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                     struct ax_error *err)
 {
     (void)in, (void)err;

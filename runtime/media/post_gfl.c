@@ -49,7 +49,7 @@ struct pair {
 };
 
 static void decode(const struct ax_post_step *s, const struct ax_gfl *g, const struct pair *p, bool logits,
-                   const struct ax_post_input *in, struct ax_result *r)
+                   const struct ax_post_input *in, struct ax_prediction *r)
 {
     struct ax_scoring sc = {p->first_score, p->classes, logits, (float)ax_step_number(s->step, "confidence_threshold")};
     const struct ax_level *l = &p->level;
@@ -128,7 +128,7 @@ static int pair_heads(const struct ax_post_step *s, const struct ax_gfl *g, cons
 }
 
 enum ax_status ax_post_gfl(const struct ax_post_step *s, const struct ax_gfl *g, const struct ax_post_input *in,
-                           struct ax_result *r, struct ax_error *err)
+                           struct ax_prediction *r, struct ax_error *err)
 {
     struct pair pairs[AX_MAX_LEVELS];
     int n = in->n_tensors == 1 ? split_scales(s, g, in, pairs) : 0;
@@ -146,7 +146,7 @@ enum ax_status ax_post_gfl(const struct ax_post_step *s, const struct ax_gfl *g,
     return AX_OK;
 }
 
-enum ax_status ax_post_nanodet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_nanodet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                struct ax_error *err)
 {
     struct ax_gfl g = {ax_step_int(s->step, "reg_max") + 1, ax_step_int(s->step, "classes"), false,

@@ -12,6 +12,6 @@ struct ax_gfl {
     const char *step;  /* for messages */
 };
 enum ax_status ax_post_gfl(const struct ax_post_step *s, const struct ax_gfl *g, const struct ax_post_input *in,
-                           struct ax_result *r, struct ax_error *err);
+                           struct ax_prediction *r, struct ax_error *err);
 
 #endif

@@ -62,7 +62,7 @@ static int compare(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-static void count_classes(const struct ax_post_step *s, struct ax_result *r)
+static void count_classes(const struct ax_post_step *s, struct ax_prediction *r)
 {
     int64_t n = (int64_t)r->mask->width * r->mask->height, pixels[256] = {0};
     for (int64_t i = 0; i < n; i++) pixels[r->mask->data[i]]++;
@@ -74,7 +74,7 @@ static void count_classes(const struct ax_post_step *s, struct ax_result *r)
     qsort(r->classes, (size_t)r->n_classes, sizeof *r->classes, compare);
 }
 
-enum ax_status ax_post_argmax_mask(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_argmax_mask(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                    struct ax_error *err)
 {
     struct planes p;

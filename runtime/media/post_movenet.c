@@ -64,7 +64,7 @@ static struct cell best_point(const struct ax_planes *heat, int k, bool logits, 
     return best;
 }
 
-enum ax_status ax_post_movenet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_movenet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                struct ax_error *err)
 {
     struct heads h;
@@ -95,7 +95,7 @@ enum ax_status ax_post_movenet(const struct ax_post_step *s, const struct ax_pos
 
 /* The first output of so many numbers, 3 or 2 a point, in pixels of the input; the first single number is the score that the
  * object is there, the second, where there are two labels, which of both it is. */
-enum ax_status ax_post_landmarks(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_landmarks(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                  struct ax_error *err)
 {
     const struct ax_post_tensor *marks = NULL, *single[2] = {NULL, NULL};

@@ -1,7 +1,7 @@
 #include "media/post_objects.h"
 
 /* Objects come best first: each is kept unless one that was kept covers it. */
-enum ax_status ax_post_nms(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_nms(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                            struct ax_error *err)
 {
     (void)in, (void)err;

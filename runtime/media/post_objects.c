@@ -21,7 +21,7 @@ struct ax_point ax_point_place(float x, float y, float score, const struct ax_po
     return (struct ax_point){(float)((x - f->offset_x) / f->scale_x), (float)((y - f->offset_y) / f->scale_y), score};
 }
 
-void ax_objects_reserve(struct ax_result *r, int64_t more)
+void ax_objects_reserve(struct ax_prediction *r, int64_t more)
 {
     int64_t wanted = r->n_objects + more;
     if (r->objects && wanted <= r->objects_room) return;
@@ -33,7 +33,7 @@ void ax_objects_reserve(struct ax_result *r, int64_t more)
     r->objects_room = room;
 }
 
-static void complete_twins(struct ax_result *r)
+static void complete_twins(struct ax_prediction *r)
 {
     for (int i = 1; i < r->n_objects; i++) {
         struct ax_class is = r->objects[i].is;
@@ -55,7 +55,7 @@ static int compare(const void *a, const void *b)
     return (x->at > y->at) - (x->at < y->at);
 }
 
-void ax_objects_sort(struct ax_result *r, int most)
+void ax_objects_sort(struct ax_prediction *r, int most)
 {
     struct ranked *order = AX_NEW(&r->mem, struct ranked, r->n_objects + 1);
     complete_twins(r);
@@ -137,7 +137,7 @@ static int best_class(const struct ax_candidates *c, int64_t i, const struct ax_
     return best;
 }
 
-static struct ax_object *add(struct ax_result *r, const struct ax_post_step *s, int k, float score)
+static struct ax_object *add(struct ax_prediction *r, const struct ax_post_step *s, int k, float score)
 {
     ax_objects_reserve(r, 1);
     struct ax_object *o = &r->objects[r->n_objects++];
@@ -146,7 +146,7 @@ static struct ax_object *add(struct ax_result *r, const struct ax_post_step *s, 
 }
 
 struct ax_object *ax_object_take(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
-                                 const struct ax_scoring *sc, float factor, struct ax_result *r)
+                                 const struct ax_scoring *sc, float factor, struct ax_prediction *r)
 {
     int best = best_class(c, i, sc), first = r->n_objects;
     float score = probability(c, i, sc, best) * factor;

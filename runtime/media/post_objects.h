@@ -13,11 +13,11 @@ void ax_object_place(struct ax_object *o, float left, float top, float right, fl
 /* A point likewise; points are never clipped. */
 struct ax_point ax_point_place(float x, float y, float score, const struct ax_post_input *in);
 /* Ends a decoder: best first, equal ones in the order they came; at most so many stay. */
-void ax_objects_sort(struct ax_result *r, int most);
+void ax_objects_sort(struct ax_prediction *r, int most);
 /* Area of the intersection over area of the union. */
 float ax_object_overlap(const struct ax_object *a, const struct ax_object *b);
 /* Makes room for so many more. */
-void ax_objects_reserve(struct ax_result *r, int64_t more);
+void ax_objects_reserve(struct ax_prediction *r, int64_t more);
 
 /* -- outputs -- */
 
@@ -49,7 +49,7 @@ bool ax_candidates_are_logits(const struct ax_candidates *c, int first, int coun
 /* A new object of the candidate's best class, with its probability times `factor`; NULL: it is not good enough. Where all
  * classes are asked for, the others follow as twins, which get the box from ax_objects_sort. */
 struct ax_object *ax_object_take(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
-                                 const struct ax_scoring *sc, float factor, struct ax_result *r);
+                                 const struct ax_scoring *sc, float factor, struct ax_prediction *r);
 
 /* -- grids -- */
 

@@ -28,7 +28,7 @@ static void widen(struct ax_object *o, const struct ax_point *p)
     o->top = fminf(o->top, p->y), o->bottom = fmaxf(o->bottom, p->y);
 }
 
-struct ax_object *ax_object_of_points(const struct ax_post_step *s, struct ax_result *r, float score, float least_visible,
+struct ax_object *ax_object_of_points(const struct ax_post_step *s, struct ax_prediction *r, float score, float least_visible,
                                       const struct ax_point *points, int n_points)
 {
     ax_objects_reserve(r, 1);

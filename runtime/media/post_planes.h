@@ -20,7 +20,7 @@ bool ax_planes_of(const struct ax_post_tensor *t, int channels, struct ax_planes
 bool ax_planes_are_logits(const struct ax_planes *p);
 
 /* A new object of these points, in pixels of the picture: its box is that of the visible points, of all where none is. */
-struct ax_object *ax_object_of_points(const struct ax_post_step *s, struct ax_result *r, float score, float least_visible,
+struct ax_object *ax_object_of_points(const struct ax_post_step *s, struct ax_prediction *r, float score, float least_visible,
                                       const struct ax_point *points, int n_points);
 
 #endif

@@ -189,7 +189,7 @@ static int find_poses(const struct ax_post_step *s, const struct heads *h, struc
     return n;
 }
 
-enum ax_status ax_post_posenet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_posenet(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                struct ax_error *err)
 {
     struct heads h;

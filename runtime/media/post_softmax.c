@@ -16,7 +16,7 @@ void ax_softmax(float *x, int64_t count, int64_t stride)
     for (int64_t i = 0; i < count; i++) x[i * stride] = (float)(x[i * stride] / sum);
 }
 
-enum ax_status ax_post_softmax(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_softmax(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                struct ax_error *err)
 {
     (void)r;

@@ -15,7 +15,7 @@ struct ax_post_step {
     int n_anchors;
 };
 
-typedef enum ax_status ax_post_fn(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+typedef enum ax_status ax_post_fn(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                   struct ax_error *err);
 ax_post_fn ax_post_softmax, ax_post_classification, ax_post_threshold, ax_post_label_filter, ax_post_nms, ax_post_argmax_mask;
 ax_post_fn ax_post_yolov5, ax_post_yolov8, ax_post_yolox, ax_post_ssd, ax_post_nanodet, ax_post_yolo_pose, ax_post_yolo_seg,

@@ -25,7 +25,7 @@ static bool boxes_of(const struct ax_post_step *s, const struct ax_post_input *i
     return false;
 }
 
-enum ax_status ax_post_yolov8(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_yolov8(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                               struct ax_error *err)
 {
     struct ax_candidates c;
@@ -51,7 +51,7 @@ enum ax_status ax_post_yolov8(const struct ax_post_step *s, const struct ax_post
 /* -- poses -- */
 
 static void take_points(struct ax_object *o, const struct ax_candidates *c, int64_t i, int first, int each, bool logits,
-                        const struct ax_post_input *in, struct ax_result *r)
+                        const struct ax_post_input *in, struct ax_prediction *r)
 {
     o->points = AX_NEW(&r->mem, struct ax_point, o->n_points);
     for (int p = 0; p < o->n_points; p++) {
@@ -62,7 +62,7 @@ static void take_points(struct ax_object *o, const struct ax_candidates *c, int6
     }
 }
 
-enum ax_status ax_post_yolo_pose(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_yolo_pose(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                  struct ax_error *err)
 {
     struct ax_candidates c;
@@ -97,7 +97,7 @@ enum ax_status ax_post_yolo_pose(const struct ax_post_step *s, const struct ax_p
 static const double coco_anchors[] = {10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 373, 326};
 
 static struct ax_object *take_scored(const struct ax_post_step *s, const struct ax_candidates *c, int64_t i,
-                                     const struct ax_scoring *sc, struct ax_result *r)
+                                     const struct ax_scoring *sc, struct ax_prediction *r)
 {
     float objectness = ax_candidate(c, i, 4);
     if (sc->logits) objectness = ax_post_sigmoid(objectness);
@@ -134,7 +134,7 @@ static void take_raw(struct ax_object *o, const struct ax_candidates *c, int64_t
 }
 
 static void decode_head(const struct ax_post_step *s, const struct head *h, const double *anchors,
-                        const struct ax_post_input *in, struct ax_result *r)
+                        const struct ax_post_input *in, struct ax_prediction *r)
 {
     double sx = (double)in->input_width / h->width, sy = (double)in->input_height / h->height;
     struct ax_candidates c = {h->data, (int64_t)h->width * h->height, h->cell_step, h->row, h->numbers};
@@ -149,7 +149,7 @@ static void decode_head(const struct ax_post_step *s, const struct head *h, cons
 }
 
 /* Heads from fine to coarse, as anchors are listed; the outputs may come in any order. */
-static enum ax_status yolov5_heads(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+static enum ax_status yolov5_heads(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                    struct ax_error *err)
 {
     const struct ax_param *p = ax_step_param(s->step, "anchors");
@@ -176,7 +176,7 @@ static enum ax_status yolov5_heads(const struct ax_post_step *s, const struct ax
     return AX_OK;
 }
 
-enum ax_status ax_post_yolov5(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_yolov5(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                               struct ax_error *err)
 {
     struct ax_candidates c;
@@ -196,7 +196,7 @@ enum ax_status ax_post_yolov5(const struct ax_post_step *s, const struct ax_post
 /* -- YOLOX: centres from their cell's corner, sizes as logarithms, both in strides -- */
 
 static void yolox_level(const struct ax_post_step *s, const struct ax_candidates *c, const struct ax_level *l,
-                        const struct ax_scoring *sc, const struct ax_post_input *in, struct ax_result *r)
+                        const struct ax_scoring *sc, const struct ax_post_input *in, struct ax_prediction *r)
 {
     for (int64_t i = 0; i < c->count; i++) {
         struct ax_object *o = take_scored(s, c, i, sc, r);
@@ -209,7 +209,7 @@ static void yolox_level(const struct ax_post_step *s, const struct ax_candidates
     }
 }
 
-enum ax_status ax_post_yolox(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_yolox(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                              struct ax_error *err)
 {
     struct ax_candidates c;
@@ -243,7 +243,7 @@ static const struct ax_post_tensor *prototypes_of(const struct ax_post_input *in
     return NULL;
 }
 
-enum ax_status ax_post_yolo_seg(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_yolo_seg(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                 struct ax_error *err)
 {
     struct ax_candidates c;
@@ -310,7 +310,7 @@ static struct ax_mask *make_mask(const struct ax_object *o, const float *plane, 
     return m;
 }
 
-enum ax_status ax_post_yolo_seg_masks(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+enum ax_status ax_post_yolo_seg_masks(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                                       struct ax_error *err)
 {
     (void)err;

@@ -8,7 +8,7 @@
 #include "media/labels.h"
 #include "media/post_step.h"
 
-static enum ax_status nothing(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_result *r,
+static enum ax_status nothing(const struct ax_post_step *s, const struct ax_post_input *in, struct ax_prediction *r,
                               struct ax_error *err)
 {
     (void)s, (void)in, (void)r, (void)err;
@@ -159,7 +159,7 @@ static float within(float v, int size)
 }
 
 /* Boxes end where the picture ends. */
-static void clip(const struct ax_post_input *in, struct ax_result *r)
+static void clip(const struct ax_post_input *in, struct ax_prediction *r)
 {
     for (int i = 0; i < r->n_objects; i++) {
         struct ax_object *o = &r->objects[i];
@@ -168,10 +168,11 @@ static void clip(const struct ax_post_input *in, struct ax_result *r)
     }
 }
 
-enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out, struct ax_error *err)
+enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_prediction *out,
+                           struct ax_error *err)
 {
     enum ax_status s = AX_OK;
-    *out = (struct ax_result){0};
+    *out = (struct ax_prediction){0};
     for (int i = 0; i < p->n_steps && !s; i++) s = table[p->steps[i].step->kind](&p->steps[i], in, out, err);
     if (!s) clip(in, out);
     for (int i = 0; i < p->n_steps && !s; i++)
@@ -179,10 +180,10 @@ enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *
     return s;
 }
 
-void ax_result_free(struct ax_result *r)
+void ax_prediction_free(struct ax_prediction *r)
 {
     ax_arena_free(&r->mem);
-    *r = (struct ax_result){0};
+    *r = (struct ax_prediction){0};
 }
 
 const char *ax_post_label(const struct ax_post_step *s, int index)

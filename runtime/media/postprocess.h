@@ -4,8 +4,8 @@
 
 #include "base/types.h"
 #include "files/modeljson.h"
+#include "media/prediction.h"
 #include "media/preprocess.h"
-#include "media/result.h"
 
 /* One output for one picture: float32, row-major, the first dimension 1 (or rank 0). */
 struct ax_post_tensor {
@@ -41,9 +41,9 @@ const char *ax_post_first_label(const struct ax_post *p); /* NULL: no step has l
 /* Its number in the labels of the first step that has such a label; -1: none has. */
 int ax_post_find_label(const struct ax_post *p, const char *label);
 
-/* May be called from several threads at once. The result is released with ax_result_free in any case. */
-enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_result *out,
+/* May be called from several threads at once. The result is released with ax_prediction_free in any case. */
+enum ax_status ax_post_run(const struct ax_post *p, const struct ax_post_input *in, struct ax_prediction *out,
                            struct ax_error *err);
-void ax_result_free(struct ax_result *r);
+void ax_prediction_free(struct ax_prediction *r);
 
 #endif

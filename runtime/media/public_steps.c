@@ -112,7 +112,7 @@ struct ax_media_view {
     struct ax_post_tensor *tensors;
     int n_tensors;
     struct ax_post_input in;
-    struct ax_result result;
+    struct ax_prediction result;
     struct ax_found found;
 };
 
@@ -132,7 +132,7 @@ struct ax_media_view *ax_media_view_new(struct ax_media_steps *s, int outputs)
 void ax_media_view_free(struct ax_media_view *v)
 {
     if (!v) return;
-    ax_result_free(&v->result);
+    ax_prediction_free(&v->result);
     free(v->tensors);
     free(v);
 }
@@ -165,7 +165,7 @@ static struct ax_found_class class_of(const struct ax_class *c)
 /* The public form of the result, in the result's own memory. */
 static void publish(struct ax_media_view *v)
 {
-    struct ax_result *r = &v->result;
+    struct ax_prediction *r = &v->result;
     struct ax_found_class *classes = AX_NEW(&r->mem, struct ax_found_class, r->n_classes);
     struct ax_found_object *objects = AX_NEW(&r->mem, struct ax_found_object, r->n_objects);
     for (int i = 0; i < r->n_classes; i++) classes[i] = class_of(&r->classes[i]);
@@ -184,7 +184,7 @@ enum ax_status ax_media_view_answer(struct ax_media_view *v, const struct ax_fou
 {
     struct ax_media_steps *s = v->steps;
     *out = NULL;
-    ax_result_free(&v->result);
+    ax_prediction_free(&v->result);
     enum ax_status st = ax_post_run(s->post, &v->in, &v->result, err);
     if (!st && s->tracker) {
         pthread_mutex_lock(&s->turn);
@@ -200,5 +200,5 @@ enum ax_status ax_media_view_answer(struct ax_media_view *v, const struct ax_fou
 void ax_media_view_draw(const struct ax_media_view *v, struct ax_picture *p)
 {
     struct ax_image im = image_of(p);
-    ax_draw_result(&im, &v->result);
+    ax_draw_prediction(&im, &v->result);
 }

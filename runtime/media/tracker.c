@@ -58,7 +58,7 @@ void ax_tracker_reset(struct ax_tracker *t)
 
 struct frame {
     struct ax_tracker *t;
-    struct ax_result *r;
+    struct ax_prediction *r;
     int *track_of; /* by object; -1: none */
     struct ax_arena mem;
 };
@@ -203,7 +203,7 @@ static void forget(struct ax_tracker *t)
     t->count = n;
 }
 
-enum ax_status ax_tracker_update(struct ax_tracker *t, struct ax_result *r, struct ax_error *err)
+enum ax_status ax_tracker_update(struct ax_tracker *t, struct ax_prediction *r, struct ax_error *err)
 {
     struct frame f = {.t = t, .r = r};
     f.track_of = AX_NEW(&f.mem, int, r->n_objects + 1);

@@ -11,7 +11,7 @@
 #define AX_MEDIA_TRACKER_H
 
 #include "files/modeljson.h"
-#include "media/result.h"
+#include "media/prediction.h"
 
 struct ax_tracker;
 
@@ -23,6 +23,6 @@ void ax_tracker_reset(struct ax_tracker *t);
 
 /* The next frame's objects: each gets the number of its track; those without one are dropped, as yet unconfirmed or not good
  * enough to start a track. Boxes, points and masks stay the detector's. */
-enum ax_status ax_tracker_update(struct ax_tracker *t, struct ax_result *r, struct ax_error *err);
+enum ax_status ax_tracker_update(struct ax_tracker *t, struct ax_prediction *r, struct ax_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef AX_TOOLS_AXRUN_AP_H
 #define AX_TOOLS_AXRUN_AP_H
 
-#include "media/result.h"
+#include "media/prediction.h"
 #include "tools/axrun_truth.h"
 
 enum { AX_AP_THRESHOLDS = 10 }; /* 0.50, 0.55 ... 0.95 */

@@ -130,7 +130,8 @@ enum ax_status ax_eval_bind(struct ax_eval *e, const struct ax_post *post, struc
     return AX_OK;
 }
 
-static enum ax_status add_class(struct ax_eval *e, struct pipe *p, int picture, const struct ax_result *r, struct ax_error *err)
+static enum ax_status add_class(struct ax_eval *e, struct pipe *p, int picture, const struct ax_prediction *r,
+                                struct ax_error *err)
 {
     int right = e->class_of[picture], ahead = 0;
     if (right < 0 || right >= r->n_scores)
@@ -154,7 +155,7 @@ static int category_of(const struct ax_eval *e, const struct ax_class *c)
     return -1;
 }
 
-static void add_boxes(struct ax_eval *e, struct pipe *p, int picture, const struct ax_result *r)
+static void add_boxes(struct ax_eval *e, struct pipe *p, int picture, const struct ax_prediction *r)
 {
     for (int i = 0; i < r->n_objects; i++) {
         int category = category_of(e, &r->objects[i].is);

@@ -3,7 +3,7 @@
 #define AX_TOOLS_AXRUN_MASKS_H
 
 #include "base/json.h"
-#include "media/result.h"
+#include "media/prediction.h"
 
 /* Of an object: a grid of width x height spread over its box; pixels outside and inside in turn, outside first. */
 void ax_json_object_mask(struct ax_json_writer *w, const struct ax_mask *m);

@@ -23,7 +23,7 @@ static const char *label_of(const struct ax_class *c, char buf[128])
 
 /* -- text -- */
 
-static void print_classes(const struct ax_result *r)
+static void print_classes(const struct ax_prediction *r)
 {
     char label[128];
     if (r->mask)
@@ -52,14 +52,14 @@ static int visible_points(const struct ax_object *o)
     return n;
 }
 
-static void print_objects(const struct ax_result *r, int indent);
+static void print_objects(const struct ax_prediction *r, int indent);
 
 /* What a cascade's later stages found in an object. */
 static void print_nested(const struct ax_object *o, int indent)
 {
     char label[128];
     for (int i = 0; i < o->n_nested; i++) {
-        const struct ax_result *r = o->nested[i].result;
+        const struct ax_prediction *r = o->nested[i].result;
         printf("%*s%s: ", indent, "", o->nested[i].stage);
         for (int k = 0; k < r->n_classes; k++)
             printf("%s%s (%.4f)", k ? ", " : "", label_of(&r->classes[k], label), (double)r->classes[k].score);
@@ -68,7 +68,7 @@ static void print_nested(const struct ax_object *o, int indent)
     }
 }
 
-static void print_objects(const struct ax_result *r, int indent)
+static void print_objects(const struct ax_prediction *r, int indent)
 {
     char label[128];
     printf("%d object%s%s\n", r->n_objects, r->n_objects == 1 ? "" : "s", r->n_objects ? ":" : "");
@@ -109,7 +109,7 @@ static void print_answer(const struct ax_answer *a)
 }
 
 /* Both lists side by side; the difference is that of the class in int8's list. */
-static void print_both(const struct ax_result *a, const struct ax_result *b)
+static void print_both(const struct ax_prediction *a, const struct ax_prediction *b)
 {
     char left[128], right[128];
     printf("%-4s%-32s %8s %10s   %-32s %8s\n", "", "int8", "score", "difference", "float", "score");
@@ -151,7 +151,7 @@ static void json_class(struct ax_json_writer *w, const struct ax_class *c)
     ax_jw_float(w, "score", c->score);
 }
 
-static void json_classes(struct ax_json_writer *w, const struct ax_result *r)
+static void json_classes(struct ax_json_writer *w, const struct ax_prediction *r)
 {
     ax_jw_array(w, "classes");
     for (int i = 0; i < r->n_classes; i++) {
@@ -174,13 +174,13 @@ static void json_points(struct ax_json_writer *w, const struct ax_object *o)
     ax_jw_end(w);
 }
 
-static void json_objects(struct ax_json_writer *w, const struct ax_result *r);
+static void json_objects(struct ax_json_writer *w, const struct ax_prediction *r);
 
 static void json_nested(struct ax_json_writer *w, const struct ax_object *o)
 {
     ax_jw_object(w, "stages");
     for (int i = 0; i < o->n_nested; i++) {
-        const struct ax_result *r = o->nested[i].result;
+        const struct ax_prediction *r = o->nested[i].result;
         ax_jw_object(w, o->nested[i].stage);
         if (r->n_classes) json_classes(w, r);
         if (r->objects || !r->n_classes) json_objects(w, r);
@@ -189,7 +189,7 @@ static void json_nested(struct ax_json_writer *w, const struct ax_object *o)
     ax_jw_end(w);
 }
 
-static void json_objects(struct ax_json_writer *w, const struct ax_result *r)
+static void json_objects(struct ax_json_writer *w, const struct ax_prediction *r)
 {
     ax_jw_array(w, "objects");
     for (int i = 0; i < r->n_objects; i++) {
@@ -250,7 +250,8 @@ static void csv_line(const struct ax_run_report *r, const struct ax_answer *a, c
     printf(",%.6g", (double)c->score);
 }
 
-static void csv_result(const struct ax_run_report *r, const struct ax_answer *a, const char *stage, const struct ax_result *of)
+static void csv_result(const struct ax_run_report *r, const struct ax_answer *a, const char *stage,
+                       const struct ax_prediction *of)
 {
     for (int i = 0; i < of->n_classes; i++) {
         csv_line(r, a, stage, &of->classes[i]);

@@ -79,7 +79,7 @@ expect_rc 1
 expect_err "*missing.png*"
 
 # Results that do not come: the frame fails, others go on, and nothing hangs or is read too early.
-run axrun twice.json $scenes --json --timeout 1 --on_error retry --retries 1000
+run axrun twice.json $scenes --json --timeout 10 --on_error retry --retries 1000
 expect_rc 0
 cp stdout.txt slow.json
 run axrun twice.json $scenes --json

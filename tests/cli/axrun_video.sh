@@ -29,7 +29,7 @@ done
 # Segments, whose pipeline takes frames by itself.
 axsegment build/shapes/shapes/1 --num_segments 2 -o build/shapes-2 >segment.txt 2>&1 || { cat segment.txt; exit 1; }
 axrun shapes street.mp4 --csv --frames 100 --synchronous >one.csv 2>/dev/null
-for how in "" --callback --synchronous "--batch 2" "--depth 2" "--timeout 1 --on_error retry --retries 1000"; do
+for how in "" --callback --synchronous "--batch 2" "--depth 2" "--timeout 10 --on_error retry --retries 1000"; do
     run axrun build/shapes-2 street.mp4 --csv --frames 100 $how
     expect_rc 0
     cmp -s stdout.txt one.csv || fail "segments, '$how': something else"
@@ -59,8 +59,19 @@ must_fail 1 "*raw frames '640'*WIDTHxHEIGHT*" axrun shapes - --raw 640 <raw.rgb
 must_fail 1 "*" axrun shapes - </dev/null
 
 # Interrupted while it waits for a stream: what came is there, and the video is whole.
-run timeout -s INT 5 axrun shapes - --raw $size --json --save live < <(make_frames rgb24 6 $scenes; sleep 30)
-[ "$(numbers stdout.txt | wc -l)" = 6 ] || fail "6 frames expected"
+mkfifo stream
+axrun shapes - --raw $size --json --save live <stream >live.json 2>live.err &
+waiter=$!
+exec 3>stream
+make_frames rgb24 6 $scenes >&3
+until [ "$(numbers live.json | wc -l)" = 6 ] || ! kill -0 $waiter 2>/dev/null; do sleep 0.05; done
+kill -INT $waiter
+command="axrun - interrupted" out=$(cat live.json)
+wait $waiter && rc=0 || rc=$?
+err=$(cat live.err)
+exec 3>&-
+expect_rc 0
+[ "$(numbers live.json | wc -l)" = 6 ] || fail "6 frames expected"
 [ -s live/stdin.mp4 ] || fail "no live/stdin.mp4"
 
 # Cut streams and files: the frames that are there, then what is wrong; other inputs go on.
@@ -107,7 +118,7 @@ skipped=$(grep -c '"error": ".*timed out' stdout.txt)
 [ "$(numbers stdout.txt | wc -l)" = 60 ] || fail "60 results expected"
 [ "$skipped" = 0 ] && expect_rc 0
 [ "$skipped" = 0 ] || { expect_rc 1; expect_err "*frame * of street.mp4: the inference timed out*--timeout*$skipped frame*skipped*"; }
-run axrun shapes street.mp4 --json --timeout 1 --on_error retry --retries 1000 --frames 60
+run axrun shapes street.mp4 --json --timeout 10 --on_error retry --retries 1000 --frames 60
 expect_rc 0
 [ "$(grep -c '"int8"' stdout.txt)" = 60 ] || fail "60 answers expected"
 run axrun shapes street.mp4 --json --timeout 1 --on_error stop --synchronous --frames 60

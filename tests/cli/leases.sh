@@ -8,7 +8,7 @@ picture=$(find "$source/models/digits/images" -type f | sort | head -1)
 hold() {
     axbench "$model" -n 10000000 ${1:+--cores $1} >holder.txt 2>&1 &
     holder=$!
-    for _ in $(seq 200); do
+    while kill -0 "$holder" 2>/dev/null; do
         [ "$(cat leases/core-* 2>/dev/null | grep -c "^$holder\$")" -ge "${1:-1}" ] && return
         sleep 0.05
     done
@@ -33,9 +33,9 @@ expect_quiet
 
 # Who waits has the cores as soon as they are free.
 hold
-axrun "$model" "$picture" --wait 60 >waiter.txt 2>waiter.err &
+axrun "$model" "$picture" --wait 600 >waiter.txt 2>waiter.err &
 waiter=$!
-for _ in $(seq 100); do grep -q waiting waiter.err && break; sleep 0.05; done
+until grep -q waiting waiter.err || ! kill -0 "$waiter" 2>/dev/null; do sleep 0.05; done
 kill -9 "$holder"
 wait "$holder" 2>/dev/null
 wait "$waiter" || fail "the one that waited: $(cat waiter.err)"

@@ -7,6 +7,7 @@
 
 #include "media/draw.h"
 #include "media/video_write.h"
+#include "temp.h"
 
 static void die(const char *what)
 {
@@ -47,14 +48,11 @@ static void write_rgb(const struct ax_image *im)
 static void write_jpeg(const struct ax_image *im)
 {
     struct ax_error err;
-    char name[] = "make_frames_XXXXXX.jpg", buf[1 << 16];
-    int fd = mkstemps(name, 4);
-    if (fd < 0 || ax_image_save(name, im, &err)) die("cannot write a picture");
+    char name[TEMP_PATH], buf[1 << 16];
+    if (ax_image_save(temp_path(name, "frame.jpg"), im, &err)) die(err.message);
     FILE *f = fopen(name, "rb");
     for (size_t n; f && (n = fread(buf, 1, sizeof buf, f)) > 0;) fwrite(buf, 1, n, stdout);
     if (f) fclose(f);
-    close(fd);
-    unlink(name);
 }
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "sample_model.h"
 #include "seal.h"
+#include "temp.h"
 
 static enum ax_status unpack(void *ctx, const struct ax_program *p, int operand, const struct ax_value *v, void *out,
                              struct ax_error *err)
@@ -45,17 +46,16 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
     struct ax_error err;
     struct ax_program p;
     struct ax_graph *g = sample_graph();
-    char path[] = "axon_fuzz_XXXXXX";
+    char path[TEMP_PATH];
     uint8_t *data = NULL;
-    int fd = mkstemp(path), packed[16];
-    if (fd >= 0) close(fd);
+    int packed[16];
+    temp_path(path, "seed.axmodel");
     sample_program(&p);
     for (int v = 0; v < 16; v++) packed[v] = v == 2 && i == 2 ? 1 : -1;
     struct ax_axmodel_contents c = {
         .program = &p, .graph = i == 3 ? NULL : g, .meta = "{}", .packed_operand = packed, .compress = i == 1};
     if (i > 3 || ax_graph_infer(g, &err) || ax_axmodel_write(path, &c, &err) || ax_file_read(path, 1 << 20, &data, bytes, &err))
         data = NULL;
-    unlink(path);
     ax_graph_free(g);
     ax_arena_free(&p.mem);
     return data;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/npy.h"
 #include "fuzz.h"
+#include "temp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -27,7 +28,7 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
     struct ax_array a;
     struct ax_arrays all = {0};
     struct ax_shape s = ax_shape_make(2, (int64_t[]){3, 5});
-    char path[] = "axon_fuzz_XXXXXX";
+    char path[TEMP_PATH];
     uint8_t *data = NULL;
     if (i == 0) {
         *bytes = sizeof fortran - 1;
@@ -35,8 +36,7 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
         return memcpy(data, fortran, *bytes);
     }
     if (i > 2 || ax_array_new("x", AX_DTYPE_INT32, &s, &a, &err)) return NULL;
-    int fd = mkstemp(path);
-    if (fd >= 0) close(fd);
+    temp_path(path, i == 1 ? "seed.npy" : "seed.npz");
     if (i == 1) {
         ax_npy_write(path, &a, &err);
         ax_array_free(&a);
@@ -46,6 +46,5 @@ uint8_t *fuzz_seed(int i, size_t *bytes)
         ax_arrays_free(&all);
     }
     if (ax_file_read(path, 1 << 20, &data, bytes, &err)) data = NULL;
-    unlink(path);
     return data;
 }

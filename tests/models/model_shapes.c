@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "onnx/import.h"
+#include "temp.h"
 
 enum { LINE = 8192, SKIPPED = 77 };
 
@@ -34,10 +35,8 @@ static int find_model(const char *folder, const char *name, char *path, size_t s
     if (!strncmp(name, "arch/", 5)) return 0; /* packed ones are without weights */
     snprintf(path, size, "%s/%s.xz", folder, name);
     if (access(path, R_OK)) return 0;
-    char unpacked[] = "unpacked-model-XXXXXX";
-    int fd = mkstemp(unpacked);
-    if (fd < 0) return 0;
-    close(fd);
+    char unpacked[TEMP_PATH];
+    temp_path(unpacked, "model.onnx");
     snprintf(command, sizeof command, "xz -dc '%s' > '%s' 2>/dev/null", path, unpacked);
     snprintf(path, size, "%s", unpacked);
     *temporary = 1;

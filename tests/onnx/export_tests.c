@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "onnx/export.h"
 #include "onnx/import.h"
+#include "temp.h"
 
 enum { SKIPPED = 77 };
 
@@ -67,13 +68,10 @@ static const char *difference(const struct ax_graph *g, const struct ax_graph *h
 
 static enum ax_status import_bytes(const uint8_t *bytes, size_t n, struct ax_graph **out, struct ax_error *err)
 {
-    char path[] = "export-test-XXXXXX";
+    char path[TEMP_PATH];
     struct ax_import_options opt = {.no_check = 1};
-    int fd = mkstemp(path);
-    if (fd >= 0) close(fd);
-    enum ax_status s = ax_file_write(path, bytes, n, err);
+    enum ax_status s = ax_file_write(temp_path(path, "model.onnx"), bytes, n, err);
     if (!s) s = ax_import(path, &opt, out, err);
-    unlink(path);
     return s;
 }
 

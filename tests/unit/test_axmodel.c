@@ -13,9 +13,9 @@
 #include "base/hash.h"
 #include "files/axmodel.h"
 #include "sample_model.h"
+#include "temp.h"
 
-static char root[] = "/tmp/axon_axmodel_XXXXXX";
-static char path[256], path2[256];
+static char path[TEMP_PATH], path2[TEMP_PATH];
 static struct ax_graph *graph;
 static struct ax_program program;
 static struct ax_error err;
@@ -53,9 +53,8 @@ static int setup(void **state)
     graph = sample_graph();
     sample_program(&program);
     if (ax_graph_infer(graph, &err) || ax_graph_verify(graph, &err)) fail_msg("%s", err.message);
-    if (!mkdtemp(root)) return -1;
-    snprintf(path, sizeof path, "%s/a.axmodel", root);
-    snprintf(path2, sizeof path2, "%s/b.axmodel", root);
+    temp_path(path, "a.axmodel");
+    temp_path(path2, "b.axmodel");
     struct ax_axmodel_contents c = {.program = &program, .graph = graph, .meta = "{\"name\": \"sample\"}\n"};
     good(ax_axmodel_write(path, &c, &err));
     good(ax_axmodel_write(path2, &c, &err));
@@ -66,9 +65,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    unlink(path);
-    unlink(path2);
-    rmdir(root);
     free(file);
     ax_graph_free(graph);
     ax_arena_free(&program.mem);

@@ -105,7 +105,7 @@ static void clipped(void **state)
     assert_int_equal(r.crop.data[19 * r.crop.stride + 14 * 3], 24);
     assert_int_equal(r.crop.data[19 * r.crop.stride + 14 * 3 + 1], 19);
     /* And back: pixels of the crop are pixels of the picture ten to the right. */
-    struct ax_result found = {0};
+    struct ax_prediction found = {0};
     found.objects = AX_NEW(&found.mem, struct ax_object, 1);
     found.n_objects = 1;
     found.objects[0] = (struct ax_object){.left = 1, .top = 2, .right = 30, .bottom = 5, .n_points = 1};
@@ -118,7 +118,7 @@ static void clipped(void **state)
     assert_float_equal(found.objects[0].points[0].x, 14, 1e-5);
     assert_float_equal(found.objects[0].points[0].score, 0.5, 0);
     ax_region_free(&r);
-    ax_result_free(&found);
+    ax_prediction_free(&found);
     ax_image_free(&im);
 }
 
@@ -174,7 +174,7 @@ static void turned(void **state)
     /* The crop's top is the picture's right. */
     assert_int_equal(r.crop.data[0], 79);
     assert_int_equal(r.crop.data[39 * r.crop.stride + 3 * 20], 40);
-    struct ax_result found = {0};
+    struct ax_prediction found = {0};
     found.objects = AX_NEW(&found.mem, struct ax_object, 1);
     found.n_objects = 1;
     struct ax_point middle = {20, 20, 1};
@@ -186,14 +186,14 @@ static void turned(void **state)
     assert_float_equal(found.objects[0].left, 75, 1e-4);
     assert_float_equal(found.objects[0].bottom - found.objects[0].top, 10, 1e-4);
     ax_region_free(&r);
-    ax_result_free(&found);
+    ax_prediction_free(&found);
     ax_image_free(&im);
 }
 
 static void duplicates(void **state)
 {
     (void)state;
-    struct ax_result a = {0}, b = {0}, *both[] = {&a, &b};
+    struct ax_prediction a = {0}, b = {0}, *both[] = {&a, &b};
     a.objects = AX_NEW(&a.mem, struct ax_object, 2), a.n_objects = 2;
     b.objects = AX_NEW(&b.mem, struct ax_object, 3), b.n_objects = 3;
     a.objects[0] = (struct ax_object){.is = {0, 0.5f, NULL}, .left = 0, .right = 10, .top = 0, .bottom = 10};
@@ -208,8 +208,8 @@ static void duplicates(void **state)
     ax_region_suppress(both, 2, 0.45, true);
     assert_int_equal(b.n_objects, 1);
     assert_float_equal(b.objects[0].is.score, 0.9f, 1e-6);
-    ax_result_free(&a);
-    ax_result_free(&b);
+    ax_prediction_free(&a);
+    ax_prediction_free(&b);
 }
 
 /* -- cores -- */

@@ -16,6 +16,7 @@
 #include "api/internal.h"
 #include "exec/exec.h"
 #include "program/activation.h"
+#include "temp.h"
 
 /* -- a program: NCHW input, quantized into planes of 16 + 4 channels, back to float, then a chain -- */
 
@@ -521,15 +522,12 @@ static void test_requests(void **state)
 
 int main(void)
 {
-    char dir[] = "/tmp/axon-test-XXXXXX", command[64];
-    if (!mkdtemp(dir) || setenv("AXON_LEASE_DIR", dir, 1)) return 1;
+    if (setenv("AXON_LEASE_DIR", temp_dir(), 1)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),  cmocka_unit_test(test_inputs),    cmocka_unit_test(test_hook),
         cmocka_unit_test(test_check),    cmocka_unit_test(test_model),     cmocka_unit_test(test_cores),
         cmocka_unit_test(test_share),    cmocka_unit_test(test_processes), cmocka_unit_test(test_batch),
         cmocka_unit_test(test_requests),
     };
-    int failed = cmocka_run_group_tests_name("exec", tests, NULL, NULL);
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    return failed || system(command);
+    return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
 }

@@ -17,14 +17,14 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "temp.h"
 
-static char root[] = "/tmp/axon_files_XXXXXX";
 static struct ax_arena mem;
 static struct ax_error err;
 
 static char *in(const char *name)
 {
-    return ax_path_join(&mem, root, name);
+    return ax_path_join(&mem, temp_dir(), name);
 }
 
 static int entries(const char *dir)
@@ -64,7 +64,7 @@ static void write_and_read(void **state)
     size_t n;
     assert_int_equal(ax_file_read(path, 4, &data, &n, &err), AX_FORMAT);
     assert_int_equal(ax_file_read(in("none"), 4, &data, &n, &err), AX_NOT_FOUND);
-    assert_int_equal(ax_file_read(root, 4, &data, &n, &err), AX_IO);
+    assert_int_equal(ax_file_read(temp_dir(), 4, &data, &n, &err), AX_IO);
     assert_int_equal(ax_file_map("/dev/null", &m, &err), AX_IO);
     assert_int_equal(ax_file_write(in("e"), NULL, 0, &err), AX_OK);
     assert_int_equal(ax_file_map(in("e"), &m, &err), AX_OK);
@@ -163,10 +163,7 @@ int main(void)
         cmocka_unit_test(write_and_read),    cmocka_unit_test(all_or_nothing), cmocka_unit_test(full_disk),
         cmocka_unit_test(unwritable_folder), cmocka_unit_test(paths),          cmocka_unit_test(hashes),
     };
-    if (!mkdtemp(root)) return 1;
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    char cmd[128];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", root);
     ax_arena_free(&mem);
-    return rc | (system(cmd) != 0);
+    return rc;
 }

@@ -19,6 +19,7 @@
 #include "app/timing.h"
 #include "files/axmodel.h"
 #include "sample_model.h"
+#include "temp.h"
 
 static void sleep_us(long us)
 {
@@ -375,7 +376,7 @@ static enum ax_status check(void *user, int worker, struct ax_frame *const *fram
     return AX_OK;
 }
 
-static char model[64];
+static char model[TEMP_PATH];
 
 static int write_model(void **state)
 {
@@ -383,7 +384,7 @@ static int write_model(void **state)
     struct ax_program p;
     (void)state;
     struct ax_graph *g = sample_graph();
-    snprintf(model, sizeof model, "/tmp/axon-flow-%d.axmodel", (int)getpid());
+    temp_path(model, "flow.axmodel");
     sample_program(&p);
     struct ax_axmodel_contents c = {.graph = g, .program = &p};
     enum ax_status s = ax_axmodel_write(model, &c, &err);
@@ -391,12 +392,6 @@ static int write_model(void **state)
     ax_arena_free(&p.mem);
     ax_graph_free(g);
     return s;
-}
-
-static int remove_model(void **state)
-{
-    (void)state;
-    return unlink(model);
 }
 
 enum way { ASYNCHRONOUS, CALLBACK, SYNCHRONOUS };
@@ -544,5 +539,5 @@ int main(void)
         cmocka_unit_test(test_runs),        cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_failed_runs), cmocka_unit_test(test_refused_requests),
     };
-    return cmocka_run_group_tests(tests, write_model, remove_model);
+    return cmocka_run_group_tests(tests, write_model, NULL);
 }

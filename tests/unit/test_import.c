@@ -9,9 +9,9 @@
 
 #include "onnx/import.h"
 #include "onnx_model.h"
+#include "temp.h"
 
-static char folder[] = "import-test-XXXXXX";
-static char path[64];
+static char path[TEMP_PATH];
 static struct ax_error err;
 
 static struct ax_graph *import_with(struct model *m, const struct ax_import_options *opt)
@@ -487,8 +487,8 @@ static void external_data(void **state)
 {
     (void)state;
     struct model m;
-    char data[128];
-    snprintf(data, sizeof data, "%s/w.bin", folder);
+    char data[TEMP_PATH];
+    temp_path(data, "w.bin");
     save_bytes(data, (const float[]){0, 1, 2, 3, 4, 5}, 24);
     external_model(&m, "w.bin", "8", "16");
     struct ax_graph *g = import(&m);
@@ -665,7 +665,7 @@ static void hostile_files(void **state)
     put_message(&file, 7, &nest);
     expect_bad_file(file.p, file.n, "too deeply");
     free(file.p);
-    assert_int_equal(ax_import(folder, NULL, &g, &err), AX_IO);
+    assert_int_equal(ax_import(temp_dir(), NULL, &g, &err), AX_IO);
     assert_int_equal(ax_import("no-such-file.onnx", NULL, &g, &err), AX_NOT_FOUND);
 }
 
@@ -707,21 +707,6 @@ static void bad_graphs(void **state)
     expect_error(&m, AX_FORMAT, "attribute 'axis' is not an integer");
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -752,5 +737,6 @@ int main(void)
         cmocka_unit_test(versions),
         cmocka_unit_test(bad_graphs),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    temp_path(path, "model.onnx");
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,9 +12,9 @@
 
 #include "base/file.h"
 #include "base/npy.h"
+#include "temp.h"
 
-static char root[] = "/tmp/axon_npy_XXXXXX";
-static char npy[256], npz[256];
+static char npy[TEMP_PATH], npz[TEMP_PATH];
 static struct ax_error err;
 
 static struct ax_array make(const char *name, enum ax_dtype t, int rank, const int64_t *dim)
@@ -139,23 +139,14 @@ static void hostile(void **state)
 static int setup(void **state)
 {
     (void)state;
-    if (!mkdtemp(root)) return -1;
-    snprintf(npy, sizeof npy, "%s/a.npy", root);
-    snprintf(npz, sizeof npz, "%s/a.npz", root);
+    temp_path(npy, "a.npy");
+    temp_path(npz, "a.npz");
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    unlink(npy);
-    unlink(npz);
-    return rmdir(root);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_type), cmocka_unit_test(archive),
                                        cmocka_unit_test(fortran_and_half), cmocka_unit_test(hostile)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -15,11 +15,12 @@
 #include "base/npy.h"
 #include "media/post_anchors.h"
 #include "media/post_step.h"
+#include "temp.h"
 
 enum { SIDE = 32, MOST = 16 };
 
 static struct ax_error err;
-static struct ax_result found;
+static struct ax_prediction found;
 
 /* Outputs under construction, all zero at first. */
 static struct ax_post_tensor tensors[MOST];
@@ -56,7 +57,7 @@ static void clear(void)
 {
     for (int i = 0; i < n_tensors; i++) free(tensors[i].data);
     n_tensors = 0;
-    ax_result_free(&found);
+    ax_prediction_free(&found);
 }
 
 /* The steps on the outputs; labels of the result are copied, as the descriptor goes away. */
@@ -68,7 +69,7 @@ static enum ax_status run_in(const char *steps, const struct ax_post_options *op
     snprintf(json, sizeof json, "{\"name\": \"t\", \"model\": \"t.axmodel\", \"preprocessing\": [], \"postprocessing\": [%s]}",
              steps);
     if (ax_descriptor_parse(json, strlen(json), "test", &p, &err)) fail_msg("%s", err.message);
-    ax_result_free(&found);
+    ax_prediction_free(&found);
     enum ax_status s = ax_post_open(&p, opt, &post, &err);
     struct ax_post_input in = *shape;
     in.tensors = tensors, in.n_tensors = n_tensors;
@@ -264,11 +265,8 @@ static void nanodet(void **state)
 static void ssd(void **state)
 {
     (void)state;
-    char path[] = "/tmp/axon-anchors-XXXXXX", npy[64], steps[512];
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    close(file);
-    snprintf(npy, sizeof npy, "%s.npy", path);
+    char npy[TEMP_PATH], steps[1024];
+    temp_path(npy, "anchors.npy");
     /* y, x, h, w of the first two; as corners the third. */
     float anchors[] = {.25f, .25f, .5f, .25f, .5f, .5f, .5f, .5f, .25f, .25f, .75f, .5f};
     struct ax_array a = {.dtype = AX_DTYPE_FLOAT32,
@@ -294,8 +292,6 @@ static void ssd(void **state)
     assert_int_equal(found.n_objects, 3);
     assert_int_equal(run("{\"type\": \"decode_ssd\"}"), AX_INVALID_ARGUMENT);
     assert_int_equal(run("{\"type\": \"decode_ssd\", \"anchors\": \"/nowhere/anchors.npy\"}"), AX_NOT_FOUND);
-    unlink(npy);
-    unlink(path);
     clear();
 }
 

@@ -14,7 +14,7 @@
 static struct ax_error err;
 
 /* Runs the steps on one output of n scores. */
-static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k, struct ax_result *r)
+static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k, struct ax_prediction *r)
 {
     char json[1024];
     struct ax_descriptor p;
@@ -23,7 +23,7 @@ static enum ax_status run(const char *steps, float *scores, int64_t n, int top_k
              steps);
     if (ax_descriptor_parse(json, strlen(json), "test", &p, &err)) fail_msg("%s", err.message);
     enum ax_status s = ax_post_open(&p, &(struct ax_post_options){.top_k = top_k}, &post, &err);
-    *r = (struct ax_result){0};
+    *r = (struct ax_prediction){0};
     if (!s) {
         struct ax_post_tensor t = {"out", ax_shape_make(2, (const int64_t[]){1, n}), scores};
         s = ax_post_run(post, &(struct ax_post_input){&t, 1, {1, 1, 0, 0}, 10, 10, 10, 10}, r, &err);
@@ -52,7 +52,7 @@ static void softmax(void **state)
 static void best_classes(void **state)
 {
     (void)state;
-    struct ax_result r;
+    struct ax_prediction r;
     float logits[] = {1, 5, 3, 5}, probabilities[] = {0.1f, 0.2f, 0.65f, 0.05f};
     const char *step = "{\"type\": \"classification\", \"top_k\": 3, \"labels\": [\"a\", \"b\", \"c\"]}";
     assert_int_equal(run(step, logits, 4, 0, &r), AX_OK);
@@ -62,19 +62,19 @@ static void best_classes(void **state)
     assert_string_equal(r.classes[0].label, "b");
     assert_null(r.classes[1].label);
     assert_true(r.classes[0].score < 0.5f);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
     /* Probabilities stay what they are; fewer asked for. */
     assert_int_equal(run(step, probabilities, 4, 1, &r), AX_OK);
     assert_int_equal(r.n_classes, 1);
     assert_float_equal(r.classes[0].score, 0.65, 1e-7);
     assert_int_equal(r.n_scores, 4);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
 }
 
 static void offset_and_nan(void **state)
 {
     (void)state;
-    struct ax_result r;
+    struct ax_prediction r;
     float x[] = {0, NAN, 2};
     const char *step = "{\"type\": \"classification\", \"softmax\": \"no\", \"offset\": -1, \"labels\": [\"a\", \"b\"]}";
     assert_int_equal(run(step, x, 3, 0, &r), AX_OK);
@@ -82,13 +82,13 @@ static void offset_and_nan(void **state)
     assert_string_equal(r.classes[0].label, "b");
     assert_null(r.classes[1].label);
     assert_int_equal(r.classes[2].index, 1);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
 }
 
 static void filters(void **state)
 {
     (void)state;
-    struct ax_result r;
+    struct ax_prediction r;
     float x[] = {0.5f, 0.3f, 0.2f};
     const char *by_score = "{\"type\": \"classification\", \"softmax\": \"no\"}, "
                            "{\"type\": \"threshold\", \"confidence_threshold\": 0.25}";
@@ -96,12 +96,12 @@ static void filters(void **state)
                            "{\"type\": \"label_filter\", \"keep\": [\"c\", \"0\"]}";
     assert_int_equal(run(by_score, x, 3, 0, &r), AX_OK);
     assert_int_equal(r.n_classes, 2);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
     assert_int_equal(run(by_label, x, 3, 0, &r), AX_OK);
     assert_int_equal(r.n_classes, 2);
     assert_int_equal(r.classes[0].index, 0);
     assert_int_equal(r.classes[1].index, 2);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
 }
 
 /* Two anchors on one object, one on another, one too weak; the picture is 200x100, letterboxed into 64x64. */
@@ -114,7 +114,7 @@ static void boxes(void **state)
                        "{\"type\": \"decode_yolov8\", \"classes\": 2, \"labels\": [\"a\", \"b\"]}, {\"type\": \"nms\"}]}";
     struct ax_descriptor p;
     struct ax_post *post;
-    struct ax_result r;
+    struct ax_prediction r;
     struct ax_post_tensor t = {"out", ax_shape_make(3, (const int64_t[]){1, 6, 4}), x};
     struct ax_post_input in = {&t, 1, {0.32, 0.32, 0, 16}, 200, 100, 64, 64};
     assert_int_equal(ax_descriptor_parse(json, strlen(json), "test", &p, &err), AX_OK);
@@ -127,11 +127,11 @@ static void boxes(void **state)
     assert_float_equal(r.objects[0].right, 42 / 0.32, 1e-3);
     assert_string_equal(r.objects[1].is.label, "b");
     assert_float_equal(r.objects[1].is.score, 0.7, 1e-6);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
     /* Another count of classes than the output has. */
     t.shape = ax_shape_make(3, (const int64_t[]){1, 3, 8});
     assert_int_equal(ax_post_run(post, &in, &r, &err), AX_SHAPE);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
     ax_post_close(post);
     ax_descriptor_free(&p);
 }

@@ -118,7 +118,7 @@ static struct ax_tracker *tracker_of(const char *step, struct ax_descriptor *p)
     return t;
 }
 
-static void see(struct ax_result *r, int class, double score, double x, double y, double w, double h)
+static void see(struct ax_prediction *r, int class, double score, double x, double y, double w, double h)
 {
     if (!r->objects) r->objects = AX_NEW(&r->mem, struct ax_object, 16);
     r->objects[r->n_objects++] = (struct ax_object){.is = {class, (float)score, NULL},
@@ -129,7 +129,7 @@ static void see(struct ax_result *r, int class, double score, double x, double y
 }
 
 /* The track of the object of that class nearest to x; 0: none. */
-static int track_at(const struct ax_result *r, int class, double x)
+static int track_at(const struct ax_prediction *r, int class, double x)
 {
     int best = 0;
     double reached = 40;
@@ -148,7 +148,7 @@ static void crossing_scene(const char *step)
     struct ax_tracker *t = tracker_of(step, &p);
     int right = 0, left = 0, car = 0;
     for (int frame = 0; frame < 60; frame++) {
-        struct ax_result r = {0};
+        struct ax_prediction r = {0};
         double a = 50 + 5 * frame, b = 350 - 5 * frame, c = 20 + 6 * frame, wobble = frame * 7 % 3 - 1;
         bool hidden = frame >= 25 && frame < 33; /* the car */
         if (frame % 2) see(&r, 0, 0.9, a, 100 + wobble, 40, 90);
@@ -167,7 +167,7 @@ static void crossing_scene(const char *step)
         }
         assert_int_equal(r.n_objects, hidden ? 2 : 3);
         if (!hidden) assert_int_equal(track_at(&r, 2, c), car);
-        ax_result_free(&r);
+        ax_prediction_free(&r);
     }
     ax_tracker_free(t);
     ax_descriptor_free(&p);
@@ -187,7 +187,7 @@ static void low_scores(void **state)
     struct ax_descriptor p;
     struct ax_tracker *t = tracker_of("\"kind\": \"bytetrack\"", &p);
     for (int frame = 0; frame < 30; frame++) {
-        struct ax_result r = {0};
+        struct ax_prediction r = {0};
         double score = frame >= 10 && frame < 18 ? 0.2 : 0.9;
         see(&r, 0, score, 100 + 2 * frame, 100, 40, 80);
         see(&r, 0, 0.2, 400, 100, 40, 80);                   /* never good */
@@ -195,14 +195,14 @@ static void low_scores(void **state)
         assert_int_equal(ax_tracker_update(t, &r, &err), AX_OK);
         assert_int_equal(r.n_objects, 1);
         assert_int_equal(r.objects[0].track, 1);
-        ax_result_free(&r);
+        ax_prediction_free(&r);
     }
     ax_tracker_reset(t);
-    struct ax_result r = {0};
+    struct ax_prediction r = {0};
     see(&r, 0, 0.9, 300, 300, 40, 80);
     assert_int_equal(ax_tracker_update(t, &r, &err), AX_OK);
     assert_int_equal(r.objects[0].track, 1);
-    ax_result_free(&r);
+    ax_prediction_free(&r);
     ax_tracker_free(t);
     ax_descriptor_free(&p);
 }
@@ -220,12 +220,12 @@ static void ages(void **state)
                   {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {1, 0, 0}, {1, 0, 0}, {1, 0, 2}, /* five: another */
                   {1, 5, 0}, {1, 5, 0}, {1, 5, 3}};
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
-        struct ax_result r = {0};
+        struct ax_prediction r = {0};
         if (frames[i].seen) see(&r, frames[i].class, 0.9, 100, 100, 40, 40);
         assert_int_equal(ax_tracker_update(t, &r, &err), AX_OK);
         int track = r.n_objects ? r.objects[0].track : 0;
         if (track != frames[i].track) fail_msg("frame %zu: track %d, expected %d", i, track, frames[i].track);
-        ax_result_free(&r);
+        ax_prediction_free(&r);
     }
     ax_tracker_free(t);
     ax_descriptor_free(&p);
@@ -241,7 +241,7 @@ static void crowd(void **state)
     int number[BALLS] = {0}, wrong = 0, seen = 0;
     uint32_t seed = 3;
     for (int frame = 0; frame < FRAMES; frame++) {
-        struct ax_result r = {0};
+        struct ax_prediction r = {0};
         double x[BALLS];
         for (int k = 0; k < BALLS; k++) {
             int i = (k * 7 + frame) % BALLS, phase = (frame * (3 + i % 4) + i * 37) % 800;
@@ -257,7 +257,7 @@ static void crowd(void **state)
             wrong += r.objects[k].track != number[i];
             seen++;
         }
-        ax_result_free(&r);
+        ax_prediction_free(&r);
     }
     assert_true(seen > FRAMES * BALLS * 8 / 10);
     assert_int_equal(wrong, 0);

@@ -1,6 +1,6 @@
 /* What a picture's postprocessing finds, in the picture's own pixels. */
-#ifndef AX_MEDIA_RESULT_H
-#define AX_MEDIA_RESULT_H
+#ifndef AX_MEDIA_PREDICTION_H
+#define AX_MEDIA_PREDICTION_H
 
 #include <stdbool.h>
 
@@ -21,11 +21,11 @@ struct ax_mask {
     uint8_t *data; /* row-major, one byte a pixel */
 };
 
-struct ax_result;
+struct ax_prediction;
 /* What a later stage of a cascade found in an object's region. */
 struct ax_nested {
     const char *stage;
-    const struct ax_result *result; /* in pixels of the picture */
+    const struct ax_prediction *result; /* in pixels of the picture */
 };
 
 struct ax_object {
@@ -43,7 +43,7 @@ struct ax_object {
 };
 
 /* Everything is in mem. */
-struct ax_result {
+struct ax_prediction {
     struct ax_arena mem;
     struct ax_class *classes; /* best first */
     int n_classes;
