@@ -69,6 +69,13 @@ enum ax_status ax_model_from_program(struct ax_context *c, const struct ax_progr
 void ax_instance_set_hook(struct ax_instance *i, ax_step_hook *hook, void *ctx);
 const char *ax_instance_kernel_name(const struct ax_instance *i, int step);
 
+/* The same of a pipeline's stage that is a model, while nothing runs. On a simulated device the steps of a replica follow one
+ * another without a pause. */
+typedef void ax_request_hook(void *ctx, uint64_t request, int step, int64_t begin_ns, int64_t end_ns);
+void ax_pipeline_set_hook(struct ax_pipeline *p, int stage, int replica, ax_request_hook *hook, void *ctx);
+const char *ax_pipeline_kernel_name(const struct ax_pipeline *p, int stage, int step);
+int ax_pipeline_cores(const struct ax_pipeline *p, int stage, int replica, int *out, int max); /* as ax_connection_cores */
+
 /* -- leases (lease.c) -- */
 
 /* Cores that this process may use, in ascending order; returns how many. */

@@ -36,6 +36,7 @@ static void rows(struct ax_json_writer *w, const char *key, const struct ax_timi
         ax_jw_object(w, NULL);
         ax_jw_line(w);
         ax_jw_text(w, "name", t[i].name);
+        if (t[i].stage) ax_jw_text(w, "stage", t[i].stage);
         ax_jw_text(w, "kind", t[i].kind ? t[i].kind : "");
         ax_jw_text(w, "kernel", t[i].kernel ? t[i].kernel : "");
         ax_jw_int(w, "macs", t[i].macs);
@@ -121,6 +122,7 @@ static char *data_of(const struct ax_page *p)
     summary(w, p);
     rows(w, "stages", p->timings->stages, p->timings->n_stages);
     rows(w, "layers", p->timings->layers, p->timings->n_layers);
+    rows(w, "devices", p->timings->devices, p->timings->n_devices);
     series_of_stages(w, p, &mem);
     spans(w, p);
     ax_jw_end(w);

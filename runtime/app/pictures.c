@@ -182,9 +182,9 @@ int ax_pictures_stages(struct ax_pictures *p, int at, struct ax_flow_stage *out)
     return n;
 }
 
-void ax_pictures_bind(struct ax_pictures *p, struct ax_flow *f)
+enum ax_status ax_pictures_bind(struct ax_pictures *p, struct ax_flow *f, struct ax_error *err)
 {
-    if (p->begin >= 0) ax_runner_bind(p->runners[0], f, p->begin);
+    return p->begin >= 0 ? ax_runner_bind(p->runners[0], f, p->begin, err) : AX_OK;
 }
 
 int ax_pictures_group(const struct ax_engine *e, enum ax_pictures_mode mode)

@@ -33,7 +33,7 @@ void ax_pictures_free(struct ax_pictures *p);
  * after them in a flow with callbacks should be inline. */
 int ax_pictures_stages(struct ax_pictures *p, int at, struct ax_flow_stage *out);
 /* Once the flow is made. */
-void ax_pictures_bind(struct ax_pictures *p, struct ax_flow *f);
+enum ax_status ax_pictures_bind(struct ax_pictures *p, struct ax_flow *f, struct ax_error *err);
 
 /* Frames in a request, before there are pictures. */
 int ax_pictures_group(const struct ax_engine *e, enum ax_pictures_mode mode);

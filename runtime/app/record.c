@@ -15,7 +15,9 @@ struct rows {
 struct ax_record {
     pthread_mutex_t lock;
     struct rows stages, layers;
-    char *instances[MOST_INSTANCES];
+    struct instance {
+        char *name, *device;
+    } instances[MOST_INSTANCES];
     int n_instances;
     struct ax_record_list stage, layer, frame;
 };
@@ -31,7 +33,10 @@ enum ax_status ax_record_new(struct ax_record **out, struct ax_error *err)
 void ax_record_free(struct ax_record *r)
 {
     if (!r) return;
-    for (int i = 0; i < r->n_instances; i++) free(r->instances[i]);
+    for (int i = 0; i < r->n_instances; i++) {
+        free(r->instances[i].name);
+        free(r->instances[i].device);
+    }
     free(r->stages.item);
     free(r->layers.item);
     free(r->stage.item);
@@ -62,19 +67,20 @@ int ax_record_stage(struct ax_record *r, const char *name)
     return add_row(r, &r->stages, (struct ax_record_row){.name = name});
 }
 
-int ax_record_layer(struct ax_record *r, const char *name, const char *kind, const char *kernel, int64_t macs)
+int ax_record_layer(struct ax_record *r, const struct ax_record_row *row)
 {
-    return add_row(r, &r->layers, (struct ax_record_row){name, kind, kernel, macs});
+    return add_row(r, &r->layers, *row);
 }
 
-void ax_record_instance(struct ax_record *r, int track, const char *name)
+int ax_record_instance(struct ax_record *r, const char *name, const char *device)
 {
-    if (track < 0 || track >= MOST_INSTANCES) return;
     pthread_mutex_lock(&r->lock);
-    free(r->instances[track]);
-    r->instances[track] = strdup(name);
-    if (track >= r->n_instances) r->n_instances = track + 1;
+    int track = r->n_instances < MOST_INSTANCES ? r->n_instances++ : MOST_INSTANCES - 1;
+    free(r->instances[track].name);
+    free(r->instances[track].device);
+    r->instances[track] = (struct instance){strdup(name), strdup(device)};
     pthread_mutex_unlock(&r->lock);
+    return track;
 }
 
 /* -- events -- */
@@ -141,7 +147,12 @@ const struct ax_record_row *ax_record_layer_row(const struct ax_record *r, int i
 
 const char *ax_record_instance_name(const struct ax_record *r, int i)
 {
-    return r->instances[i] ? r->instances[i] : "";
+    return r->instances[i].name ? r->instances[i].name : "";
+}
+
+const char *ax_record_instance_device(const struct ax_record *r, int i)
+{
+    return r->instances[i].device ? r->instances[i].device : "";
 }
 
 const struct ax_record_list *ax_record_stage_list(const struct ax_record *r)

@@ -27,8 +27,10 @@ void ax_record_free(struct ax_record *r); /* NULL is fine */
 
 /* Names are kept as they are; their memory must stay. Returns the row. */
 int ax_record_stage(struct ax_record *r, const char *name);
-int ax_record_layer(struct ax_record *r, const char *name, const char *kind, const char *kernel, int64_t macs);
-void ax_record_instance(struct ax_record *r, int track, const char *name); /* name: copied */
+struct ax_record_row;
+int ax_record_layer(struct ax_record *r, const struct ax_record_row *row);
+/* What runs layers, one model's at a time. Returns its track. Both names are copied. */
+int ax_record_instance(struct ax_record *r, const char *name, const char *device);
 
 void ax_record_stage_time(struct ax_record *r, int row, int track, int64_t frame, int64_t arrived, int64_t begin, int64_t end);
 void ax_record_layer_time(struct ax_record *r, int row, int track, int64_t frame, int64_t begin, int64_t end);
@@ -43,10 +45,13 @@ int ax_record_instances(const struct ax_record *r);
 struct ax_record_row {
     const char *name, *kind, *kernel;
     int64_t macs;
+    const char *stage; /* of a layer: the segment or the cascade's stage that it is in; NULL: there is one model */
+    bool first;        /* of a layer: a run begins with it */
 };
 const struct ax_record_row *ax_record_stage_row(const struct ax_record *r, int i);
 const struct ax_record_row *ax_record_layer_row(const struct ax_record *r, int i);
 const char *ax_record_instance_name(const struct ax_record *r, int i);
+const char *ax_record_instance_device(const struct ax_record *r, int i);
 const struct ax_record_list *ax_record_stage_list(const struct ax_record *r);
 const struct ax_record_list *ax_record_layer_list(const struct ax_record *r);
 const struct ax_record_list *ax_record_frame_list(const struct ax_record *r);

@@ -6,34 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "app/runner_layers.h"
+#include "app/runner_parts.h"
 
-/* Memory and state of a request. */
-struct group {
-    struct ax_runner *runner;
-    struct ax_engine_buffer *in, *out;
-    int instance;
-    uint64_t ticket;
-    atomic_bool under_way; /* the device has it, or had it when it was given up */
-    int64_t submitted_ns;
-    struct ax_frame **frames; /* of a request that calls back */
-    int n_frames;
-};
-
-struct ax_runner {
-    struct ax_engine *engine;
-    struct ax_runner_options opt;
-    struct ax_runner_device device;
-    struct ax_runner_layers *layers; /* NULL: not recorded */
-    int n_in, n_out, pictures, samples, size, n_groups;
-    struct group *groups;
-    int next_instance;
-    struct ax_flow *flow;
-    int stage;
-    _Atomic int64_t timeouts, failures, retries, recovered, skipped;
-};
-
-static int64_t now_ns(void)
+int64_t ax_runner_now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -62,7 +37,7 @@ static enum ax_status engine_run(void *self, int samples, const struct ax_engine
 
 /* -- where things lie -- */
 
-static struct group *group_of(const struct ax_runner *r, const struct ax_frame *f)
+struct ax_runner_group *ax_runner_group_at(const struct ax_runner *r, const struct ax_frame *f)
 {
     return &r->groups[f->number / r->size % r->n_groups];
 }
@@ -113,7 +88,7 @@ struct ax_shape ax_runner_input_shape(const struct ax_runner *r, int input)
 
 void *ax_runner_output(const struct ax_runner *r, const struct ax_frame *f, int output, int *picture)
 {
-    const struct group *g = group_of(r, f);
+    const struct ax_runner_group *g = ax_runner_group_at(r, f);
     int at = (int)(f->number % r->size);
     int64_t bytes = ax_engine_output(r->engine, output)->count * (int64_t)ax_dtype_bytes(g->out[output].dtype);
     *picture = at % r->pictures;
@@ -122,27 +97,27 @@ void *ax_runner_output(const struct ax_runner *r, const struct ax_frame *f, int 
 
 /* -- requests -- */
 
-/* A request that was given up still owns its memory. */
-static enum ax_status settle(struct ax_runner *r, struct group *g)
+/* A request that was given up still owns its memory. How it ended does not matter any more. */
+static void settle(struct ax_runner *r, struct ax_runner_group *g)
 {
     struct ax_error ignored;
-    if (!atomic_load(&g->under_way) || r->flow) return AX_OK;
-    enum ax_status s = r->device.wait(r->device.self, g->instance, g->ticket, -1, &ignored);
+    if (r->flow) return ax_runner_settle_flight(r, g);
+    if (!atomic_load(&g->under_way)) return;
+    r->device.wait(r->device.self, g->instance, g->ticket, -1, &ignored);
     atomic_store(&g->under_way, false);
-    return s;
 }
 
 enum ax_status ax_runner_input(struct ax_runner *r, const struct ax_frame *f, int input, void **data, struct ax_error *err)
 {
-    struct group *g = group_of(r, f);
+    struct ax_runner_group *g = ax_runner_group_at(r, f);
     int64_t bytes = ax_engine_input(r->engine, input)->count / r->pictures * (int64_t)ax_dtype_bytes(g->in[input].dtype);
     (void)err;
-    settle(r, g); /* how it ended does not matter any more */
+    settle(r, g);
     *data = (char *)g->in[input].data + f->number % r->size * bytes;
     return AX_OK;
 }
 
-static enum ax_status stop_submit(const struct ax_frame *f, struct ax_error *err)
+enum ax_status ax_runner_refused(const struct ax_frame *f, struct ax_error *err)
 {
     struct ax_error why = *err;
     return ax_fail(err, why.status,
@@ -151,36 +126,41 @@ static enum ax_status stop_submit(const struct ax_frame *f, struct ax_error *err
                    (long long)f->number, f->name, why.message);
 }
 
-static enum ax_status submit(struct ax_runner *r, struct group *g, const struct ax_frame *first, ax_engine_done *done,
-                             struct ax_error *err)
+int ax_runner_choose(struct ax_runner *r)
 {
-    g->submitted_ns = now_ns();
+    if (r->device.choose) return r->device.choose(r->device.self);
+    int i = r->next_instance, n = r->device.instances ? r->device.instances : ax_engine_instances(r->engine);
+    r->next_instance = (i + 1) % n;
+    return i;
+}
+
+static enum ax_status submit(struct ax_runner *r, struct ax_runner_group *g, const struct ax_frame *first, struct ax_error *err)
+{
     atomic_store(&g->under_way, true);
     if (r->layers) ax_runner_layers_submitted(r->layers, g->instance, first->number);
-    enum ax_status s = r->device.submit(r->device.self, g->instance, g->in, g->out, done, g, &g->ticket, err);
+    enum ax_status s = r->device.submit(r->device.self, g->instance, g->in, g->out, NULL, NULL, &g->ticket, err);
     if (s) atomic_store(&g->under_way, false);
-    return s ? stop_submit(first, err) : AX_OK;
+    return s ? ax_runner_refused(first, err) : AX_OK;
 }
 
 enum ax_status ax_runner_submit(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
 {
     struct ax_runner *r = runner;
-    struct group *g = group_of(r, frames[0]);
+    struct ax_runner_group *g = ax_runner_group_at(r, frames[0]);
     (void)worker, (void)n;
-    g->instance = r->next_instance;
-    r->next_instance = (r->next_instance + 1) % ax_engine_instances(r->engine);
-    return submit(r, g, frames[0], NULL, err);
+    g->instance = ax_runner_choose(r);
+    return submit(r, g, frames[0], err);
 }
 
 /* -- results that do not come -- */
 
-static void fail_all(struct ax_runner *r, struct ax_frame *const *frames, int n, const struct ax_error *why)
+void ax_runner_fail(struct ax_runner *r, struct ax_frame *const *frames, int n, const struct ax_error *why)
 {
     for (int i = 0; i < n; i++) ax_frame_fail(frames[i], why);
     atomic_fetch_add(&r->skipped, n);
 }
 
-static void explain(const struct ax_runner *r, const struct ax_frame *f, int tries, struct ax_error *err)
+void ax_runner_explain(const struct ax_runner *r, const struct ax_frame *f, int tries, struct ax_error *err)
 {
     struct ax_error why = *err;
     char again[64] = "";
@@ -196,29 +176,34 @@ static void explain(const struct ax_runner *r, const struct ax_frame *f, int tri
                 (long long)f->number, f->name, again, why.message);
 }
 
+int ax_runner_most_tries(const struct ax_runner *r)
+{
+    return r->opt.on_error == AX_RUNNER_RETRY ? 1 + r->opt.retries : 1;
+}
+
 /* A timeout is waited for again, a failure is run again. */
-static enum ax_status try_again(struct ax_runner *r, struct group *g, const struct ax_frame *first, enum ax_status why,
-                                struct ax_error *err)
+static enum ax_status try_again(struct ax_runner *r, struct ax_runner_group *g, const struct ax_frame *first,
+                                enum ax_status why, struct ax_error *err)
 {
     atomic_fetch_add(&r->retries, 1);
     if (why == AX_TIMEOUT) return AX_OK;
-    return submit(r, g, first, NULL, err);
+    return submit(r, g, first, err);
 }
 
 static enum ax_status give_up(struct ax_runner *r, struct ax_frame *const *frames, int n, int tries, struct ax_error *err)
 {
-    explain(r, frames[0], tries, err);
+    ax_runner_explain(r, frames[0], tries, err);
     if (r->opt.on_error == AX_RUNNER_STOP) return err->status;
-    fail_all(r, frames, n, err);
+    ax_runner_fail(r, frames, n, err);
     return AX_OK;
 }
 
 enum ax_status ax_runner_wait(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
 {
     struct ax_runner *r = runner;
-    struct group *g = group_of(r, frames[0]);
+    struct ax_runner_group *g = ax_runner_group_at(r, frames[0]);
     int64_t limit = r->opt.timeout_ms > 0 ? r->opt.timeout_ms : -1;
-    int most = r->opt.on_error == AX_RUNNER_RETRY ? 1 + r->opt.retries : 1;
+    int most = ax_runner_most_tries(r);
     (void)worker;
     for (int tries = 1;; tries++) {
         enum ax_status s = r->device.wait(r->device.self, g->instance, g->ticket, limit, err);
@@ -236,18 +221,26 @@ enum ax_status ax_runner_wait(void *runner, int worker, struct ax_frame *const *
 
 /* -- synchronous -- */
 
+/* Segments take samples as requests of their own. */
+static void note_run(struct ax_runner *r, int64_t frame, int samples)
+{
+    if (!ax_engine_pipeline(r->engine)) samples = 1;
+    for (int i = 0; i < samples; i++) ax_runner_layers_submitted(r->layers, 0, frame + (int64_t)i * r->pictures);
+}
+
 enum ax_status ax_runner_run(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
 {
     struct ax_runner *r = runner;
-    struct group *g = group_of(r, frames[0]);
-    int most = r->opt.on_error == AX_RUNNER_RETRY ? 1 + r->opt.retries : 1;
+    struct ax_runner_group *g = ax_runner_group_at(r, frames[0]);
+    int most = ax_runner_most_tries(r);
     int used = (int)(frames[n - 1]->number % r->size) / r->pictures + 1; /* samples; a short group ends the input */
     (void)worker;
     for (int tries = 1;; tries++) {
-        if (r->layers) ax_runner_layers_submitted(r->layers, 0, frames[0]->number);
-        int64_t begin = now_ns();
+        if (r->layers) note_run(r, frames[0]->number, used);
+        int64_t begin = ax_runner_now_ns();
         enum ax_status s = r->device.run(r->device.self, used, g->in, g->out, err);
-        if (!s && r->opt.timeout_ms > 0 && now_ns() - begin > r->opt.timeout_ms * 1000000) s = ax_fail(err, AX_TIMEOUT, "late");
+        if (!s && r->opt.timeout_ms > 0 && ax_runner_now_ns() - begin > r->opt.timeout_ms * 1000000)
+            s = ax_fail(err, AX_TIMEOUT, "late");
         if (!s && tries > 1) atomic_fetch_add(&r->recovered, 1);
         for (int i = 0; i < n && !s; i++) frames[i]->attempts = tries - 1;
         if (!s) return AX_OK;
@@ -255,47 +248,6 @@ enum ax_status ax_runner_run(void *runner, int worker, struct ax_frame *const *f
         if (tries >= most) return give_up(r, frames, n, tries, err);
         atomic_fetch_add(&r->retries, 1);
     }
-}
-
-/* -- callbacks -- */
-
-void ax_runner_bind(struct ax_runner *r, struct ax_flow *flow, int stage)
-{
-    r->flow = flow;
-    r->stage = stage;
-}
-
-/* In the device's thread, which must not wait: nothing is tried again. */
-static void called_back(void *user, enum ax_status s, const struct ax_error *err)
-{
-    struct group *g = user;
-    struct ax_runner *r = g->runner;
-    struct ax_error why = {0};
-    if (s) why = *err;
-    if (!s && r->opt.timeout_ms > 0 && now_ns() - g->submitted_ns > r->opt.timeout_ms * 1000000)
-        s = ax_fail(&why, AX_TIMEOUT, "late");
-    if (s) {
-        atomic_fetch_add(s == AX_TIMEOUT ? &r->timeouts : &r->failures, 1);
-        explain(r, g->frames[0], 1, &why);
-        if (r->opt.on_error == AX_RUNNER_STOP)
-            ax_flow_stop(r->flow, g->frames[0], &why);
-        else
-            fail_all(r, g->frames, g->n_frames, &why);
-    }
-    atomic_store(&g->under_way, false);
-    ax_flow_deliver(r->flow, r->stage, g->frames, g->n_frames);
-}
-
-enum ax_status ax_runner_begin(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
-{
-    struct ax_runner *r = runner;
-    struct group *g = group_of(r, frames[0]);
-    (void)worker;
-    memcpy(g->frames, frames, (size_t)n * sizeof *frames);
-    g->n_frames = n;
-    g->instance = r->next_instance;
-    r->next_instance = (r->next_instance + 1) % ax_engine_instances(r->engine);
-    return submit(r, g, frames[0], called_back, err);
 }
 
 struct ax_runner_counts ax_runner_counts(const struct ax_runner *r)
@@ -313,7 +265,7 @@ static void *room(int64_t count, enum ax_dtype t)
     return p;
 }
 
-static bool make_group(struct ax_runner *r, struct group *g)
+static bool make_group(struct ax_runner *r, struct ax_runner_group *g)
 {
     bool ok = true;
     g->runner = r;
@@ -340,10 +292,18 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
     struct ax_runner *r = calloc(1, sizeof *r);
     *out = NULL;
     if (!r) return ax_fail(err, AX_NO_MEMORY, "no memory for the model's tensors");
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->change, &clock);
+    pthread_condattr_destroy(&clock);
     r->engine = e;
     r->opt = *opt;
     if (!r->opt.retries) r->opt.retries = 2;
-    r->device = opt->device ? *opt->device : (struct ax_runner_device){e, engine_submit, engine_wait, engine_run};
+    r->device = opt->device
+                    ? *opt->device
+                    : (struct ax_runner_device){.self = e, .submit = engine_submit, .wait = engine_wait, .run = engine_run};
     r->n_in = ax_engine_inputs(e), r->n_out = ax_engine_outputs(e);
     r->pictures = pictures_of(e);
     r->samples = samples_of(e, opt->asynchronous);
@@ -353,7 +313,7 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
     bool ok = r->groups != NULL;
     for (int i = 0; i < r->n_groups && ok; i++) ok = make_group(r, &r->groups[i]);
     enum ax_status s = ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the tensors of %d frames", opt->depth);
-    if (!s && opt->record) s = ax_runner_layers_new(e, opt->record, &r->layers, err);
+    if (!s && opt->record) s = ax_runner_layers_new(&e, 1, opt->record, NULL, &r->layers, err);
     if (s)
         ax_runner_free(r);
     else
@@ -361,13 +321,23 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
     return s;
 }
 
+/* Nobody calls back any more. */
+static void rest(struct ax_runner *r)
+{
+    ax_runner_land(r);
+    if (r->device.rest)
+        r->device.rest(r->device.self);
+    else
+        ax_engine_rest(r->engine);
+}
+
 void ax_runner_free(struct ax_runner *r)
 {
     if (!r) return;
-    if (r->flow) ax_engine_rest(r->engine); /* nobody calls back any more */
+    if (r->flow) rest(r);
     for (int i = 0; r->groups && i < r->n_groups; i++) {
-        struct group *g = &r->groups[i];
-        settle(r, g);
+        struct ax_runner_group *g = &r->groups[i];
+        if (!r->flow) settle(r, g);
         for (int k = 0; g->in && k < r->n_in; k++) free(g->in[k].data);
         for (int k = 0; g->out && k < r->n_out; k++) free(g->out[k].data);
         free(g->in);
@@ -375,6 +345,8 @@ void ax_runner_free(struct ax_runner *r)
         free(g->frames);
     }
     ax_runner_layers_free(r->layers);
+    pthread_mutex_destroy(&r->lock);
+    pthread_cond_destroy(&r->change);
     free(r->groups);
     free(r);
 }

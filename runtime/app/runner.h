@@ -26,6 +26,9 @@ struct ax_runner_device {
     enum ax_status (*wait)(void *self, int instance, uint64_t ticket, int64_t timeout_ms, struct ax_error *err);
     enum ax_status (*run)(void *self, int samples, const struct ax_engine_buffer *in, const struct ax_engine_buffer *out,
                           struct ax_error *err);
+    int instances;             /* that take requests; 0: as many as the engine has */
+    int (*choose)(void *self); /* which of them the next request goes to; NULL: each in turn */
+    void (*rest)(void *self);  /* until nobody calls back any more; NULL: that of the engine */
 };
 
 struct ax_runner_options {
@@ -71,7 +74,7 @@ enum ax_status ax_runner_wait(void *runner, int worker, struct ax_frame *const *
 enum ax_status ax_runner_run(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err);
 enum ax_status ax_runner_begin(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err);
 /* Whom ax_runner_begin delivers to: this stage of this flow. */
-void ax_runner_bind(struct ax_runner *r, struct ax_flow *flow, int stage);
+enum ax_status ax_runner_bind(struct ax_runner *r, struct ax_flow *flow, int stage, struct ax_error *err);
 
 struct ax_runner_counts ax_runner_counts(const struct ax_runner *r);
 

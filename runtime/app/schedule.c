@@ -285,7 +285,7 @@ enum ax_status ax_schedule_add(struct ax_schedule *s, const struct ax_schedule_w
         m->queue[i].out = calloc((size_t)ways->outputs + 1, sizeof *m->queue[i].out);
         ok = m->queue[i].in && m->queue[i].out;
     }
-    *out = (struct ax_runner_device){m, submit, wait_for, run};
+    *out = (struct ax_runner_device){.self = m, .submit = submit, .wait = wait_for, .run = run};
     return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a queue of %d requests", queue);
 }
 

@@ -35,12 +35,12 @@ int64_t ax_record_runs(const struct ax_record *r, struct ax_arena *mem, struct a
     const struct ax_record_list *l = ax_record_layer_list(r);
     struct ax_record_event *open[1024] = {0}; /* by track */
     int64_t n = 0, firsts = 0;
-    for (int64_t i = 0; i < l->count; i++) firsts += l->item[i].row == 0;
+    for (int64_t i = 0; i < l->count; i++) firsts += ax_record_layer_row(r, l->item[i].row)->first;
     *out = AX_NEW(mem, struct ax_record_event, firsts + 1);
     for (int64_t i = 0; i < l->count; i++) {
         const struct ax_record_event *e = &l->item[i];
         if (e->track < 0 || e->track >= 1024) continue;
-        if (e->row == 0) {
+        if (ax_record_layer_row(r, e->row)->first) {
             open[e->track] = &(*out)[n++];
             *open[e->track] = *e;
         } else if (open[e->track]) {
@@ -93,8 +93,27 @@ static void layers_of(const struct ax_record *r, struct ax_arena *mem, double *m
         if (!n) continue;
         struct ax_timing *t = &out->layers[out->n_layers++];
         *t = timing_of(row->name, ms, n);
-        t->kind = row->kind, t->kernel = row->kernel, t->macs = row->macs;
+        t->kind = row->kind, t->kernel = row->kernel, t->macs = row->macs, t->stage = row->stage;
         out->layers_ms += t->mean;
+    }
+}
+
+/* Instances of a device come one after another. */
+static void devices_of(const struct ax_record *r, struct ax_arena *mem, double *ms, struct ax_timings *out)
+{
+    struct ax_record_event *runs;
+    int64_t n = ax_record_runs(r, mem, &runs);
+    int all = ax_record_instances(r);
+    out->devices = AX_NEW(mem, struct ax_timing, all + 1);
+    for (int i = 0, next; i < all; i = next) {
+        const char *device = ax_record_instance_device(r, i);
+        int64_t count = 0;
+        for (next = i + 1; next < all && !strcmp(ax_record_instance_device(r, next), device);) next++;
+        for (int64_t k = 0; k < n; k++)
+            if (runs[k].track >= i && runs[k].track < next) ms[count++] = length_ms(&runs[k]);
+        struct ax_timing *t = &out->devices[out->n_devices++];
+        *t = count ? timing_of(device, ms, count) : (struct ax_timing){.name = device};
+        t->instances = next - i;
     }
 }
 
@@ -106,5 +125,6 @@ void ax_timings_of(const struct ax_record *r, struct ax_arena *mem, struct ax_ti
     if (!ms) return;
     stages_of(r, mem, ms, out);
     layers_of(r, mem, ms, out);
+    devices_of(r, mem, ms, out);
     free(ms);
 }

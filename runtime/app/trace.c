@@ -158,6 +158,14 @@ static void queues(struct writer *w)
 
 /* -- the device: a run, and its layers inside -- */
 
+static void layer(struct writer *w, const struct ax_record_event *e)
+{
+    const struct ax_record_row *row = ax_record_layer_row(w->record, e->row);
+    char name[300];
+    snprintf(name, sizeof name, row->stage ? "%.140s/%.140s" : "%.0s%.140s", row->stage ? row->stage : "", row->name);
+    span(w, e, name, "layer", PID_DEVICE, e->track);
+}
+
 static void device(struct writer *w)
 {
     const struct ax_record_list *l = ax_record_layer_list(w->record);
@@ -167,9 +175,11 @@ static void device(struct writer *w)
     if (ax_record_instances(w->record)) name_track(w, "process_name", PID_DEVICE, 0, "device");
     for (int i = 0; i < ax_record_instances(w->record); i++)
         name_track(w, "thread_name", PID_DEVICE, i, ax_record_instance_name(w->record, i));
-    for (int64_t i = 0; i < n; i++) span(w, &runs[i], "inference", "device", PID_DEVICE, runs[i].track);
-    for (int64_t i = 0; i < l->count; i++)
-        span(w, &l->item[i], ax_record_layer_row(w->record, l->item[i].row)->name, "layer", PID_DEVICE, l->item[i].track);
+    for (int64_t i = 0; i < n; i++) {
+        const char *stage = ax_record_layer_row(w->record, runs[i].row)->stage;
+        span(w, &runs[i], stage ? stage : "inference", "device", PID_DEVICE, runs[i].track);
+    }
+    for (int64_t i = 0; i < l->count; i++) layer(w, &l->item[i]);
     ax_arena_free(&mem);
 }
 
@@ -179,6 +189,9 @@ static int64_t origin_of(const struct ax_record *r)
     int64_t first = l->count ? l->item[0].arrived_ns : 0;
     for (int64_t i = 0; i < l->count; i++)
         if (l->item[i].arrived_ns < first) first = l->item[i].arrived_ns;
+    l = ax_record_layer_list(r); /* those of a simulated device may begin before all others */
+    for (int64_t i = 0; i < l->count; i++)
+        if (l->item[i].begin_ns < first) first = l->item[i].begin_ns;
     return first;
 }
 

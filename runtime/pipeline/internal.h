@@ -62,7 +62,11 @@ struct pl_worker_type {
     const struct ax_program *(*program)(void *self);
     int (*widen)(void *self, int is_output, int port, const int halo[4]);
     void (*describe)(void *self, struct ax_sim_stage *out); /* on a simulated device: run and cores; NULL: takes no time */
-    bool converts;                                          /* inputs and outputs of other types than stored */
+    /* of a model, for profiles; NULL */
+    void (*set_hook)(void *self, int replica, ax_request_hook *hook, void *ctx);
+    const char *(*kernel_name)(void *self, int step);
+    int (*cores)(void *self, int replica, int *out, int max);
+    bool converts; /* inputs and outputs of other types than stored */
 };
 struct pl_worker {
     const struct pl_worker_type *type;

@@ -9,6 +9,13 @@
 /* Between two looks at the watch: about a millisecond. */
 enum { MACS_A_SLICE = 50000000 };
 
+struct watched { /* a replica whose steps are shown */
+    ax_request_hook *hook;
+    void *ctx;
+    uint64_t request;
+    int64_t clock_ps; /* of a simulated device */
+};
+
 struct model_stage {
     struct ax_model *model;
     struct ax_connection *connection;
@@ -17,7 +24,8 @@ struct model_stage {
     int cores_each, replicas, n_cores, *cores;
     bool pin;
     struct ax_lane *lanes;
-    int *slices, n_slices; /* last step of each, exclusive */
+    struct watched *watched; /* by replica */
+    int *slices, n_slices;   /* last step of each, exclusive */
 };
 
 static enum ax_status run_slices(const struct model_stage *m, const struct ax_lane *e, const struct pl_call *c,
@@ -36,17 +44,32 @@ static enum ax_status give_output(const struct ax_lane *e, int i, const struct p
     return o->user.data ? e->type->get_output(e->self, i, o->user.data, o->user.dtype, err) : AX_OK;
 }
 
+/* What the chip would take, from the end of what was shown before. */
+static void show_simulated(const struct model_stage *m, struct watched *w)
+{
+    const struct ax_device_desc *chip = m->connection->chip;
+    double faster = 1 + (m->cores_each - 1) * chip->cooperation;
+    for (int i = 0; i < m->program.n_steps; i++) {
+        int64_t begin = w->clock_ps;
+        w->clock_ps += (int64_t)((double)ax_device_step_ps(chip, &m->program, &m->program.steps[i]) / faster);
+        w->hook(w->ctx, w->request, i, begin / 1000, w->clock_ps / 1000);
+    }
+}
+
 static enum ax_status run(void *self, const struct pl_call *c, struct ax_error *err)
 {
     struct model_stage *m = self;
     const struct ax_lane *e = &m->lanes[c->replica];
+    struct watched *w = &m->watched[c->replica];
     enum ax_status s = AX_OK;
+    w->request = c->request;
     for (int i = 0; i < m->program.n_outputs && !s; i++)
         if (c->out[i].wire.bound) s = e->type->bind(e->self, 1, i, c->out[i].wire.data, err);
     for (int i = 0; i < m->program.n_inputs && !s; i++)
         s = c->in[i].bound ? e->type->bind(e->self, 0, i, c->in[i].data, err)
                            : e->type->set_input(e->self, i, c->in[i].data, c->in[i].dtype, err);
     if (!s) s = run_slices(m, e, c, err);
+    if (!s && w->hook && m->connection->chip) show_simulated(m, w);
     for (int i = 0; i < m->program.n_outputs && !s; i++) s = give_output(e, i, &c->out[i], err);
     return s;
 }
@@ -58,6 +81,7 @@ static void release(void *self)
     for (int i = 0; m->lanes && i < m->replicas; i++) ax_lane_free(&m->lanes[i]);
     if (m->n_cores) ax_connection_give_back(m->connection, m->cores, m->n_cores, 0);
     free(m->lanes);
+    free(m->watched);
     free(m->cores);
     free(m->slices);
     ax_arena_free(&m->mem);
@@ -84,7 +108,8 @@ static enum ax_status start(void *self, struct ax_error *err)
 {
     struct model_stage *m = self;
     m->lanes = calloc((size_t)m->replicas, sizeof *m->lanes);
-    if (!m->lanes) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
+    m->watched = calloc((size_t)m->replicas, sizeof *m->watched);
+    if (!m->lanes || !m->watched) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
     for (int i = 0; i < m->replicas; i++) {
         struct ax_lane_options o = {.threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each};
         if (m->connection->type->lane_new(m->connection, &m->program, &o, &m->lanes[i], err)) return err->status;
@@ -110,7 +135,43 @@ static void describe(void *self, struct ax_sim_stage *out)
     out->cores_each = m->cores_each;
 }
 
-static const struct pl_worker_type type = {start, run, release, program, widen, describe, true};
+static void take_step(void *ctx, int step, int64_t begin_ns, int64_t end_ns)
+{
+    struct watched *w = ctx;
+    w->hook(w->ctx, w->request, step, begin_ns, end_ns);
+}
+
+static void set_hook(void *self, int replica, ax_request_hook *hook, void *ctx)
+{
+    struct model_stage *m = self;
+    struct ax_lane *l = &m->lanes[replica];
+    m->watched[replica] = (struct watched){hook, ctx, 0, 0};
+    if (!m->connection->chip) l->type->set_hook(l->self, hook ? take_step : NULL, &m->watched[replica]);
+}
+
+static const char *kernel_name(void *self, int step)
+{
+    struct model_stage *m = self;
+    return m->lanes[0].type->kernel_name(m->lanes[0].self, step);
+}
+
+static int cores_of(void *self, int replica, int *out, int max)
+{
+    const struct model_stage *m = self;
+    for (int i = 0; i < m->cores_each && i < max; i++) out[i] = m->cores[replica * m->cores_each + i];
+    return m->cores_each;
+}
+
+static const struct pl_worker_type type = {.start = start,
+                                           .run = run,
+                                           .free = release,
+                                           .program = program,
+                                           .widen = widen,
+                                           .describe = describe,
+                                           .set_hook = set_hook,
+                                           .kernel_name = kernel_name,
+                                           .cores = cores_of,
+                                           .converts = true};
 
 static void copy_operands(struct model_stage *m)
 {

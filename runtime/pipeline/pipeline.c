@@ -63,7 +63,8 @@ static enum ax_status make_stage(struct ax_pipeline *p, int index, struct ax_con
                        "%d replicas, %d cores, a queue of %d, %lld ms; expected 1 to %d replicas and cores, a queue up to %d",
                        d.replicas, d.cores, d.queue, (long long)d.timeout_ms, AX_MAX_CORES, MAX_QUEUE);
     if (!d.model == !d.run) return ax_fail(err, AX_INVALID_ARGUMENT, "a stage is either a model or a function");
-    return d.model ? pl_model_worker(c, &d, p, &s->worker, err) : pl_function_worker(&d, &s->worker, err);
+    return d.model ? pl_model_worker(d.connection ? d.connection : c, &d, p, &s->worker, err)
+                   : pl_function_worker(&d, &s->worker, err);
 }
 
 static enum ax_status make_lanes(struct ax_pipeline *p, struct pl_stage *s, struct ax_error *err)
@@ -128,7 +129,9 @@ static enum ax_status make_all(struct ax_pipeline *p, struct ax_connection *c, c
     if (!s) s = make_tickets(p, err);
     for (int i = 0; i < n && !s; i++)
         if ((s = make_lanes(p, &p->stages[i], err))) ax_fail_in(err, "stage '%s'", p->stages[i].name);
-    if (!s) s = pl_line_make(p, c, err);
+    bool one = true; /* device: its clock, if it has one */
+    for (int i = 0; i < n; i++) one &= !stages[i].connection || stages[i].connection == c;
+    if (!s && one) s = pl_line_make(p, c, err);
     return s ? s : start_threads(p, err);
 }
 
@@ -309,4 +312,29 @@ void ax_pipeline_reset_stats(struct ax_pipeline *p)
     }
     p->since_ns = pl_time(p);
     pthread_mutex_unlock(&p->lock);
+}
+
+/* -- for profiles -- */
+
+static const struct pl_worker *worker_of(const struct ax_pipeline *p, int stage)
+{
+    return &p->stages[stage].worker;
+}
+
+void ax_pipeline_set_hook(struct ax_pipeline *p, int stage, int replica, ax_request_hook *hook, void *ctx)
+{
+    const struct pl_worker *w = worker_of(p, stage);
+    if (w->type->set_hook) w->type->set_hook(w->self, replica, hook, ctx);
+}
+
+const char *ax_pipeline_kernel_name(const struct ax_pipeline *p, int stage, int step)
+{
+    const struct pl_worker *w = worker_of(p, stage);
+    return w->type->kernel_name ? w->type->kernel_name(w->self, step) : "";
+}
+
+int ax_pipeline_cores(const struct ax_pipeline *p, int stage, int replica, int *out, int max)
+{
+    const struct pl_worker *w = worker_of(p, stage);
+    return w->type->cores ? w->type->cores(w->self, replica, out, max) : 0;
 }

@@ -124,8 +124,7 @@ static enum ax_status make_flow(struct frames *w, struct ax_error *err)
                                   .user = w->source,
                                   .record = w->record};
     enum ax_status s = ax_flow_new(stages, n, &opt, &w->flow, err);
-    if (!s && !several) ax_pictures_bind(w->pictures, w->flow);
-    return s;
+    return s || several ? s : ax_pictures_bind(w->pictures, w->flow, err);
 }
 
 /* What cannot be listed is said first, below the head, whose form depends on the inputs. */

@@ -8,6 +8,11 @@
 #include "app/trace.h"
 #include "tools/axrun_cascade.h"
 
+static double busy_percent(const struct ax_timing *d, double seconds)
+{
+    return seconds > 0 && d->instances ? d->total * 0.1 / (seconds * d->instances) : 0;
+}
+
 static void print_line(FILE *out, int width, char c)
 {
     for (int i = 0; i < width; i++) fputc(c, out);
@@ -32,6 +37,20 @@ static void print_row(FILE *out, const struct ax_timing *t)
             t->max, t->mean, t->var, t->p50, t->p95, t->p99);
 }
 
+/* Runs on each device, and how much of the time its instances ran. */
+static void print_devices(FILE *out, const struct ax_timings *t, double seconds)
+{
+    print_head(out, "DEVICES", "Device");
+    for (int i = 0; i < t->n_devices; i++) {
+        const struct ax_timing *d = &t->devices[i];
+        print_row(out, d);
+        fprintf(out, "  %.2f runs/s, %d instance%s busy for %.1f %% of the time\n",
+                seconds > 0 ? (double)d->count / seconds : 0, d->instances, d->instances == 1 ? "" : "s",
+                busy_percent(d, seconds));
+    }
+    print_line(out, WIDTH, '=');
+}
+
 static void print_tables(FILE *out, const struct ax_timings *t, int64_t elapsed_ns, int64_t frames)
 {
     double s = (double)elapsed_ns * 1e-9;
@@ -40,14 +59,19 @@ static void print_tables(FILE *out, const struct ax_timings *t, int64_t elapsed_
     print_line(out, WIDTH, '=');
     if (t->n_layers) {
         print_head(out, "LAYERS", "Layer");
-        for (int i = 0; i < t->n_layers; i++) print_row(out, &t->layers[i]);
+        for (int i = 0; i < t->n_layers; i++) {
+            const char *stage = t->layers[i].stage;
+            if (stage && (!i || strcmp(stage, t->layers[i - 1].stage))) fprintf(out, "[%s]\n", stage);
+            print_row(out, &t->layers[i]);
+        }
         print_line(out, WIDTH, '=');
     }
+    if (t->n_devices > 1) print_devices(out, t, s);
     fprintf(out, "Total execution time: %.3f s\nFrames processed: %lld\nThroughput: %.2f frames/s\n", s, (long long)frames,
             s > 0 ? (double)frames / s : 0);
 }
 
-static void write_rows(struct ax_json_writer *w, const char *key, const struct ax_timing *rows, int n)
+static void write_rows(struct ax_json_writer *w, const char *key, const struct ax_timing *rows, int n, double seconds)
 {
     ax_jw_array(w, key);
     for (int i = 0; i < n; i++) {
@@ -55,6 +79,8 @@ static void write_rows(struct ax_json_writer *w, const char *key, const struct a
         ax_jw_object(w, NULL);
         ax_jw_line(w);
         ax_jw_text(w, "name", t->name);
+        if (t->stage) ax_jw_text(w, "stage", t->stage);
+        if (t->instances) ax_jw_int(w, "instances", t->instances), ax_jw_double(w, "busy_percent", busy_percent(t, seconds));
         if (t->kind) ax_jw_text(w, "kind", t->kind);
         if (t->kernel) ax_jw_text(w, "kernel", t->kernel);
         ax_jw_int(w, "count", t->count);
@@ -78,8 +104,9 @@ static char *json_of(const struct ax_timings *t, int64_t elapsed_ns, int64_t fra
     ax_jw_double(w, "seconds", s);
     ax_jw_int(w, "frames", frames);
     ax_jw_double(w, "frames_per_second", s > 0 ? (double)frames / s : 0);
-    write_rows(w, "stages", t->stages, t->n_stages);
-    write_rows(w, "layers", t->layers, t->n_layers);
+    write_rows(w, "stages", t->stages, t->n_stages, s);
+    write_rows(w, "layers", t->layers, t->n_layers, s);
+    write_rows(w, "devices", t->devices, t->n_devices, s);
     ax_jw_end(w);
     char *text = ax_jw_finish(w);
     text[strlen(text) - 1] = 0; /* the line's end */

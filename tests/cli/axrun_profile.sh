@@ -30,6 +30,20 @@ for how in "" --synchronous --callback "--batch 2" "--instances 2"; do
     expect_out "* events, * stages, * layers, * runs"
     checked=1
 done
+# Segments: their layers by segment, each frame in each of them, whoever submits it.
+axsegment build/shapes/shapes/1 --num_segments 2 -o build/shapes-2 >segment.txt 2>&1 || { cat segment.txt; exit 1; }
+for how in "" --synchronous --callback "--device sim:metis"; do
+    run axrun build/shapes-2 street.mp4 --profile --trace trace.json --report segments.html $how
+    expect_rc 0
+    expect_out "*STAGES*device *120 *LAYERS*[[]shapes_segment_0_of_2]
+stem * 60 *[[]shapes_segment_1_of_2]*"
+    command -v python3 >/dev/null || continue
+    run python3 "$source/tests/tools/check_trace.py" trace.json 60
+    expect_rc 0
+    expect_out "* events, * stages, * layers, 120 runs"
+done
+run axrun build/shapes-2 street.mp4 --profile --json
+expect_out '*"layers": [[]*"name": "stem",*"stage": "shapes_segment_0_of_2",*"count": 60*"stage": "shapes_segment_1_of_2"*"devices": [[]*'
 must_fail 1 "*no/such/folder*" axrun shapes street.mp4 --csv --trace no/such/folder/trace.json
 must_fail 2 "*--profile*" axrun shapes --tensors x.npz --out y.npz --profile
 

@@ -70,7 +70,7 @@ def main():
     names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
     stages = collections.defaultdict(dict)
     layers = collections.Counter()
-    runs = 0
+    runs = collections.Counter()
     for e in events:
         if e.get("cat") == "stage":
             assert e["args"]["frame"] not in stages[e["name"]], e
@@ -78,18 +78,22 @@ def main():
             assert (e["pid"], e["tid"]) in names, e
         if e.get("cat") == "layer":
             layers[e["name"]] += 1
-            assert names[e["pid"], e["tid"]].startswith("instance "), e
-        runs += e.get("cat") == "device"
+            assert "instance " in names[e["pid"], e["tid"]] or "replica " in names[e["pid"], e["tid"]], e
+        if e.get("cat") == "device":
+            runs[e["name"]] += 1
     for stage, at in stages.items():
         assert sorted(at) == list(range(frames)), stage
     order = [stages[s] for s in stages]
     for a, b in zip(order, order[1:]):
         assert all(a[f] <= b[f] for f in range(frames))
     assert {"decode", "preprocess", "postprocess"} <= set(stages), list(stages)
-    assert layers and min(layers.values()) >= runs > 0, (runs, layers)
+    assert layers and runs
+    for model, n in runs.items():  # of segments and cascades each has its own
+        inside = [c for name, c in layers.items() if model == "inference" or name.startswith(model + "/")]
+        assert inside and min(inside) >= n, (model, n, inside)
     queues = {e["name"] for e in events if e["ph"] == "C"}
     assert "queue: preprocess" in queues, queues
-    print(f"{len(events)} events, {len(stages)} stages, {len(layers)} layers, {runs} runs")
+    print(f"{len(events)} events, {len(stages)} stages, {len(layers)} layers, {sum(runs.values())} runs")
 
 
 main()

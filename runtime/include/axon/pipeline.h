@@ -28,7 +28,7 @@
  * from the pipeline's own threads.
  *
  * On a simulated device (axon/sim.h) results are as elsewhere and latencies and statistics are in virtual time, counted as
- * results are popped; time limits stay real. */
+ * results are popped; time limits stay real. With stages on several devices all times are real. */
 #ifndef AXON_PIPELINE_H
 #define AXON_PIPELINE_H
 
@@ -65,6 +65,7 @@ struct ax_stage {
     int replicas;       /* default 1 */
     int queue;          /* requests that may wait before it; default: ax_pipeline_options.stage_queue */
     int64_t timeout_ms; /* a run that takes longer fails with AX_TIMEOUT, models between two steps; default: no limit */
+    struct ax_connection *connection; /* whose cores a model runs on; NULL: those of the pipeline's connection */
 };
 
 /* -- options -- */
@@ -115,7 +116,8 @@ void ax_pipeline_options_default(struct ax_pipeline_options *opt);
 /* -- making -- */
 
 /* Models take their cores (replicas x cores each) from the connection: AX_BUSY when there are too few. The connection may be
- * NULL without models. Stages may be in any order that is no circle. AX_SHAPE, naming tensor and stages, where sizes differ. */
+ * NULL without models, or when each brings its own. Stages may be in any order that is no circle. AX_SHAPE, naming tensor and
+ * stages, where sizes differ. */
 enum ax_status ax_pipeline_new(struct ax_connection *c, const struct ax_stage *stages, int n_stages,
                                const struct ax_pipeline_options *opt, struct ax_pipeline **out, struct ax_error *err);
 /* Cancels what is under way, waits for the stages' runs at hand, frees results that nobody took. Not from within a stage's

@@ -166,7 +166,7 @@ static enum ax_status make_ports(struct ax_engine *e, struct ax_error *err)
 static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
 {
     struct ax_instance_options opt;
-    if (e->segments) return ax_segments_start(e->segments, e->cores->connection, err);
+    if (e->segments) return ax_segments_start(e->segments, &e->cores->connection, 1, err);
     ax_instance_options_default(&opt);
     opt.batch = e->batch;
     opt.queue = e->queue;
@@ -276,6 +276,16 @@ int ax_engine_batch(const struct ax_engine *e)
 void ax_engine_limit_batch(struct ax_engine *e, int batch)
 {
     if (batch < e->batch) e->batch = batch;
+}
+
+const char *ax_engine_device(const struct ax_engine *e)
+{
+    return ax_cores_device(e->cores);
+}
+
+struct ax_segments *ax_engine_segments(const struct ax_engine *e)
+{
+    return e->segments;
 }
 
 struct ax_pipeline *ax_engine_pipeline(const struct ax_engine *e)

@@ -63,6 +63,9 @@ const struct ax_engine_port *ax_engine_input(const struct ax_engine *e, int i);
 const struct ax_engine_port *ax_engine_output(const struct ax_engine *e, int i);
 int ax_engine_batch(const struct ax_engine *e);
 void ax_engine_limit_batch(struct ax_engine *e, int batch); /* requests will hold at most so many */
+const char *ax_engine_device(const struct ax_engine *e);    /* "cpu" */
+struct ax_segments;
+struct ax_segments *ax_engine_segments(const struct ax_engine *e); /* of segments.h; NULL: one model */
 struct ax_pipeline;
 struct ax_pipeline *ax_engine_pipeline(const struct ax_engine *e); /* of axon/pipeline.h; NULL: one model, or resting */
 struct ax_engine_memory ax_engine_memory(const struct ax_engine *e);

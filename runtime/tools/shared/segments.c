@@ -13,7 +13,9 @@ struct ax_segments {
     struct ax_arena mem;
     struct ax_partition partition;
     struct ax_model *models[AX_PARTITION_MAX_SEGMENTS];
-    const char **inputs, **outputs; /* names, NULL at the end */
+    const char *names[AX_PARTITION_MAX_SEGMENTS];
+    const char **inputs, **outputs;                           /* names, NULL at the end */
+    struct ax_connection *devices[AX_PARTITION_MAX_SEGMENTS]; /* of each segment, while the pipeline is there */
     struct ax_pipeline *pipeline;
     struct ax_buffer *in, *out; /* of the request at hand */
     bool warned;
@@ -41,6 +43,7 @@ enum ax_status ax_segments_load(struct ax_context *c, const char *partition, str
     const char *dir = ax_path_dir(&s->mem, partition);
     for (int i = 0; !st && i < p->n_segments; i++)
         st = ax_model_load(c, ax_path_join(&s->mem, dir, p->segments[i].file), &s->models[i], err);
+    for (int i = 0; !st && i < p->n_segments; i++) s->names[i] = ax_path_stem(&s->mem, p->segments[i].file);
     if (!st) {
         s->inputs = names(&s->mem, p->inputs, p->n_inputs);
         s->outputs = names(&s->mem, p->outputs, p->n_outputs);
@@ -68,27 +71,50 @@ void ax_segments_stop(struct ax_segments *s)
     s->pipeline = NULL;
 }
 
-enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *c, struct ax_error *err)
+static int workers_of(const struct ax_segments *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->partition.n_segments; i++) n += s->partition.segments[i].replicas;
+    return n;
+}
+
+/* What is left over is shared out. */
+static int cores_each(struct ax_segments *s, struct ax_connection *c, int workers)
+{
+    int cores = ax_connection_free_cores(c);
+    if (workers > cores && !s->warned)
+        fprintf(stderr, "%s: %d segment%s on %d core%s: they share cores and gain little; cut into fewer\n",
+                ax_connection_device(c), workers, workers == 1 ? "" : "s", cores, cores == 1 ? "" : "s");
+    if (workers > cores) s->warned = true;
+    return c->type->cooperates && cores / workers ? cores / workers : 1;
+}
+
+enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *const *devices, int n_devices,
+                                 struct ax_error *err)
 {
     struct ax_stage stages[AX_PARTITION_MAX_SEGMENTS] = {0};
     struct ax_pipeline_options opt;
-    int n = s->partition.n_segments, workers = 0, cores = ax_connection_free_cores(c);
-    bool spare = c->type->cooperates; /* what is left over is shared out */
+    int n = s->partition.n_segments, shared = n_devices == 1 && !s->pipeline ? cores_each(s, devices[0], workers_of(s)) : 0;
     if (s->pipeline) return AX_OK;
-    for (int i = 0; i < n; i++) workers += s->partition.segments[i].replicas;
-    if (workers > cores && !s->warned)
-        fprintf(stderr, "%d segment%s on %d core%s: they share cores and gain little; cut into fewer\n", workers,
-                workers == 1 ? "" : "s", cores, cores == 1 ? "" : "s");
-    s->warned = true;
-    for (int i = 0; i < n; i++)
-        stages[i] = (struct ax_stage){.name = ax_path_stem(&s->mem, s->partition.segments[i].file),
+    if (n_devices != 1 && n_devices != n)
+        return ax_fail(
+            err, AX_INVALID_ARGUMENT,
+            "%d segments on %d devices: each segment wants one of its own. Name %d devices, or cut the model into %d "
+            "(axsegment --num_segments %d)",
+            n, n_devices, n, n_devices, n_devices);
+    for (int i = 0; i < n; i++) {
+        struct ax_connection *c = s->devices[i] = n_devices == 1 ? devices[0] : devices[i];
+        int replicas = s->partition.segments[i].replicas;
+        stages[i] = (struct ax_stage){.name = s->names[i],
                                       .model = s->models[i],
-                                      .cores = spare && cores / workers ? cores / workers : 1,
-                                      .replicas = s->partition.segments[i].replicas};
+                                      .cores = shared ? shared : cores_each(s, c, replicas),
+                                      .replicas = replicas,
+                                      .connection = c};
+    }
     ax_pipeline_options_default(&opt);
     opt.inputs = s->inputs, opt.outputs = s->outputs;
     opt.share_cores = 1;
-    return ax_pipeline_new(c, stages, n, &opt, &s->pipeline, err);
+    return ax_pipeline_new(devices[0], stages, n, &opt, &s->pipeline, err);
 }
 
 struct ax_pipeline *ax_segments_pipeline(struct ax_segments *s)
@@ -98,9 +124,32 @@ struct ax_pipeline *ax_segments_pipeline(struct ax_segments *s)
 
 int ax_segments_in_flight(const struct ax_segments *s)
 {
-    int n = 0;
-    for (int i = 0; i < s->partition.n_segments; i++) n += s->partition.segments[i].replicas;
-    return 4 * n;
+    return 4 * workers_of(s);
+}
+
+int ax_segments_count(const struct ax_segments *s)
+{
+    return s->partition.n_segments;
+}
+
+const char *ax_segments_name(const struct ax_segments *s, int segment)
+{
+    return s->names[segment];
+}
+
+int ax_segments_replicas(const struct ax_segments *s, int segment)
+{
+    return s->partition.segments[segment].replicas;
+}
+
+const char *ax_segments_device(const struct ax_segments *s, int segment)
+{
+    return ax_connection_device(s->devices[segment]);
+}
+
+const struct ax_program *ax_segments_program(const struct ax_segments *s, int segment)
+{
+    return s->models[segment]->program;
 }
 
 bool ax_segments_quantized(const struct ax_segments *s)

@@ -12,12 +12,19 @@ struct ax_segments;
 bool ax_segments_named(const char *path); /* whether a path names a partition rather than a model */
 enum ax_status ax_segments_load(struct ax_context *c, const char *partition, struct ax_segments **out, struct ax_error *err);
 void ax_segments_free(struct ax_segments *s); /* NULL is fine */
-/* Makes the pipeline; what cores are left over is shared out, stages share cores where there are too few, and that is said. */
-enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *c, struct ax_error *err);
+/* Makes the pipeline on one device, or on as many as there are segments, one each. What cores are left over is shared out,
+ * stages share cores where there are too few, and that is said. */
+enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *const *devices, int n, struct ax_error *err);
 void ax_segments_stop(struct ax_segments *s);
 struct ax_pipeline *ax_segments_pipeline(struct ax_segments *s); /* NULL while it is stopped */
 int ax_segments_in_flight(const struct ax_segments *s);          /* requests that keep all stages busy */
-bool ax_segments_quantized(const struct ax_segments *s);         /* a tensor between or in front of them is */
+int ax_segments_count(const struct ax_segments *s);
+const char *ax_segments_name(const struct ax_segments *s, int segment);
+int ax_segments_replicas(const struct ax_segments *s, int segment);
+const char *ax_segments_device(const struct ax_segments *s, int segment); /* "cpu"; once it was started */
+struct ax_program;
+const struct ax_program *ax_segments_program(const struct ax_segments *s, int segment);
+bool ax_segments_quantized(const struct ax_segments *s); /* a tensor between or in front of them is */
 int64_t ax_segments_weights_bytes(const struct ax_segments *s);
 int64_t ax_segments_activations_bytes(const struct ax_segments *s); /* of all stages, buffers between them included */
 /* Samples lie one behind the other in each buffer, whose bytes are those of one. All are done when it returns. */
