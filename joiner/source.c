@@ -84,8 +84,14 @@ static enum ax_status read_descriptor(struct ax_join_model *m, const char *path,
 static enum ax_status find_files(struct ax_join *j, struct ax_join_model *m, struct ax_error *err)
 {
     const char *p = m->path;
-    if (ax_dir_exists(p)) p = ax_path_join(&j->mem, p, "model.json");
-    if (!ax_file_exists(p)) return ax_fail(err, AX_NOT_FOUND, "%s is not there", p);
+    if (ax_dir_exists(p)) {
+        p = ax_path_join(&j->mem, p, "model.json");
+        if (!ax_file_exists(p))
+            return ax_fail(err, AX_NOT_FOUND, "%s: holds no model.json; a folder that axcompile wrote is expected", m->path);
+    }
+    if (!ax_file_exists(p))
+        return ax_fail(err, AX_NOT_FOUND, "%s: is not there; expected a .onnx, an .axmodel, a model.json or a folder with one",
+                       p);
     if (ax_path_has_ext(p, ".json")) {
         enum ax_status s = read_descriptor(m, p, err);
         if (!s) m->file = ax_path_join(&j->mem, m->pipeline.dir, m->pipeline.model);

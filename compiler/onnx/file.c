@@ -8,21 +8,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 enum ax_status file_map_open(struct file_map *m, const char *path, struct ax_error *err)
 {
     struct stat st;
     *m = (struct file_map){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return ax_fail(err, errno == ENOENT ? AX_NOT_FOUND : AX_IO, "cannot open %s: %s", path, strerror(errno));
+    if (fd < 0) return ax_fail(err, errno == ENOENT ? AX_NOT_FOUND : AX_IO, "cannot open the file: %s", strerror(errno));
     enum ax_status status = AX_OK;
     if (fstat(fd, &st))
-        status = ax_fail(err, AX_IO, "cannot read %s: %s", path, strerror(errno));
+        status = ax_fail(err, AX_IO, "cannot read the file: %s", strerror(errno));
     else if (!S_ISREG(st.st_mode))
-        status = ax_fail(err, AX_IO, "%s is not a regular file", path);
+        status = ax_fail(err, AX_IO, "is %s; a file is expected", S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     else if (st.st_size) {
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED)
-            status = ax_fail(err, AX_IO, "cannot map %s: %s", path, strerror(errno));
+            status = ax_fail(err, AX_IO, "cannot map the file: %s", strerror(errno));
         else
             m->data = p, m->bytes = (size_t)st.st_size;
     }
@@ -40,7 +42,10 @@ void file_map_close(struct file_map *m)
 
 static enum ax_status unpack(struct model_file *f, struct ax_error *err)
 {
+    const char *kind = ax_file_kind(f->data, f->bytes);
+    bool other = kind && strcmp(kind, "an ONNX model") != 0;
     enum ax_status st = skim(f->data, f->bytes, SKIM_MODEL, &f->skim, err);
+    if (st == AX_FORMAT && other) return ax_fail(err, AX_FORMAT, "not an ONNX model: it is %s", kind);
     if (st) return st;
     f->proto = onnx__model_proto__unpack(NULL, f->skim.bytes, f->skim.skeleton);
     if (!f->proto) return ax_fail(err, AX_FORMAT, "not a valid ONNX file: protobuf cannot unpack it");

@@ -50,7 +50,7 @@ struct ax_stats {
 };
 enum { AX_STAT_BINS = 2048 };
 void ax_stats_init(struct ax_stats *s, struct ax_arena *a, int channels, int histogram);
-void ax_stats_add(struct ax_stats *s, const float *x, int64_t count);
+void ax_stats_add(struct ax_stats *s, const float *x, int64_t n);
 /* The range to represent, narrowed as the method says. */
 void ax_stats_range(const struct ax_stats *s, enum ax_range method, double percentile, float *lo, float *hi);
 

@@ -171,7 +171,7 @@ void ax_tapsum_mean(const struct ax_tapsum *t, const struct ax_node *n, const st
     int64_t groups = ax_node_int(n, "group", 1), taps = (int64_t)t->kh * t->kw;
     if (n->op == AX_OP_MATMUL || n->op == AX_OP_CONV_TRANSPOSE) {
         /* MatMul [K, N]; ConvTranspose [C, M / group, kh, kw]: all taps of an input channel see its sum */
-        int64_t per = n->op == AX_OP_MATMUL ? w->shape.dim[1] : w->shape.dim[1], in = w->shape.dim[0] / groups, inner = 1;
+        int64_t per = w->shape.dim[1], in = w->shape.dim[0] / groups, inner = 1;
         for (int i = 2; i < w->shape.rank; i++) inner *= w->shape.dim[i];
         for (int64_t m = 0; m < per * groups; m++) {
             double sum = 0;

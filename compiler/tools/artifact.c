@@ -187,11 +187,14 @@ enum ax_status ax_job_write(struct ax_compile_job *j, struct ax_error *err)
     struct ax_manifest m;
     const char *pipeline;
     ax_job_manifest(j, &m);
-    enum ax_status s = ax_dir_make(j->dir, err);
-    if (!s) s = ax_job_pipeline_text(j, &pipeline, err);
-    if (s) return s;
-    char *manifest = ax_manifest_text(&m);
     struct ax_commit *c = ax_commit_new();
+    enum ax_status s = ax_commit_dir(c, j->dir, err);
+    if (!s) s = ax_job_pipeline_text(j, &pipeline, err);
+    if (s) {
+        ax_commit_free(c);
+        return s;
+    }
+    char *manifest = ax_manifest_text(&m);
     const struct ax_graph *g = j->graph ? j->graph : j->source;
     int *packed = AX_NEW(&j->mem, int, g->n_values + 1);
     struct ax_axmodel_contents contents = {

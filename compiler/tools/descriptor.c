@@ -192,6 +192,9 @@ static enum ax_status find_pipeline(struct ax_compile_job *j, struct ax_error *e
 
 enum ax_status ax_job_pipeline(struct ax_compile_job *j, struct ax_error *err)
 {
+    const char *labels = j->set->labels;
+    if (labels && !ax_file_exists(labels))
+        return ax_fail(err, AX_NOT_FOUND, "--labels %s: is not there; expected a file with one class name a line", labels);
     enum ax_status s = find_pipeline(j, err);
     if (!s) take_labels(j, &j->pipeline);
     return s;

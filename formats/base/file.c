@@ -126,7 +126,12 @@ enum ax_status ax_dir_make(const char *path, struct ax_error *err)
         if (copy[i] && copy[i] != '/') continue;
         char c = copy[i];
         copy[i] = 0;
-        if (mkdir(copy, 0777) && !ax_dir_exists(copy)) s = ax_fail_errno(err, copy, "cannot make the folder");
+        if (mkdir(copy, 0777)) {
+            int why = errno;
+            bool there = ax_dir_exists(copy);
+            errno = why;
+            if (!there) s = ax_fail_errno(err, copy, "cannot make the folder");
+        }
         copy[i] = c;
     }
     free(copy);

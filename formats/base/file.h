@@ -22,6 +22,9 @@ struct ax_mapping {
 enum ax_status ax_file_map(const char *path, struct ax_mapping *out, struct ax_error *err);
 void ax_file_unmap(struct ax_mapping *m);
 
+/* What a file seems to be by its first bytes, for messages ("a PNG picture", "empty"); NULL: nothing known. */
+const char *ax_file_kind(const void *data, size_t bytes);
+
 bool ax_file_exists(const char *path); /* anything by that name */
 bool ax_dir_exists(const char *path);
 const char *ax_temp_dir(void); /* $TMPDIR, else the system's folder for temporary files */

@@ -19,7 +19,12 @@ enum ax_status ax_json_parse(const char *text, size_t bytes, const char *file, s
     ax_arena_init(&doc->mem);
     doc->file = ax_arena_str(&doc->mem, file);
     doc->root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
-    if (!doc->root) doc->status = ax_fail(err, AX_FORMAT, "%s:%d:%d: not valid JSON: %s", file, e.line, e.column, e.text);
+    if (doc->root) return AX_OK;
+    const char *kind = ax_file_kind(text, bytes);
+    if (kind && strcmp(kind, "JSON") != 0 && strcmp(kind, "text") != 0)
+        doc->status = ax_fail(err, AX_FORMAT, "%s: not JSON: it is %s", file, kind);
+    else
+        doc->status = ax_fail(err, AX_FORMAT, "%s:%d:%d: not valid JSON: %s", file, e.line, e.column, e.text);
     return doc->status;
 }
 

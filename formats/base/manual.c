@@ -30,6 +30,12 @@ static int wrap(FILE *out, const char *text, int at, int indent)
     return at;
 }
 
+/* A range of numbers; words otherwise. */
+static bool is_range(const struct ax_option *o)
+{
+    return o->kind == AX_OPT_INT || o->kind == AX_OPT_FLOAT || o->kind == AX_OPT_NUMBERS;
+}
+
 static void help_row(const struct ax_option *o, FILE *out)
 {
     int at = o->letter ? fprintf(out, "  -%c, ", o->letter) : fprintf(out, "      ");
@@ -41,7 +47,7 @@ static void help_row(const struct ax_option *o, FILE *out)
     fprintf(out, "%*s", HELP_AT - at, "");
     at = wrap(out, o->help, HELP_AT, HELP_AT);
     char more[256];
-    if (o->accepts && !strstr(o->accepts, "..")) {
+    if (o->accepts && !is_range(o)) {
         snprintf(more, sizeof more, "One of %s.", o->accepts);
         at = wrap(out, more, at, HELP_AT);
     }
@@ -118,12 +124,12 @@ static void man_row(const struct ax_option *o, FILE *out)
     if (o->arg) fprintf(out, " \\fI%s\\fR", o->arg);
     fputc('\n', out);
     troff(out, o->help);
-    if (o->accepts && !strstr(o->accepts, "..")) {
+    if (o->accepts && !is_range(o)) {
         fputs("\nOne of ", out);
         troff(out, o->accepts);
         fputc('.', out);
     }
-    if (o->accepts && strstr(o->accepts, "..")) fprintf(out, "\nRange: %s.", o->accepts);
+    if (o->accepts && is_range(o)) fprintf(out, "\nRange: %s.", o->accepts);
     if (o->otherwise) {
         fputs("\nDefault: ", out);
         troff(out, o->otherwise);

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -50,21 +52,34 @@ static enum ax_status check_range(const struct ax_option *o, const char *text, d
     return AX_OK;
 }
 
-static enum ax_status set_number(const struct ax_option *o, const char *text, void *field, struct ax_error *err)
+static enum ax_status not_a(const struct ax_option *o, const char *text, const char *what, struct ax_error *err)
+{
+    return ax_fail(err, AX_INVALID_ARGUMENT, "--%s: '%s' is not %s%s%s", o->name, text, what, o->accepts ? " of " : "",
+                   o->accepts ? o->accepts : "");
+}
+
+static enum ax_status read_int(const struct ax_option *o, const char *text, int64_t *v, struct ax_error *err)
 {
     char *end;
     errno = 0;
-    bool whole = o->kind == AX_OPT_INT;
-    long long i = whole ? strtoll(text, &end, 10) : 0;
-    double d = whole ? (double)i : strtod(text, &end);
-    if (!*text || *end || errno == ERANGE || !isfinite(d))
-        return ax_fail(err, AX_INVALID_ARGUMENT, "--%s: '%s' is not %s%s%s", o->name, text, whole ? "an integer" : "a number",
-                       o->accepts ? " of " : "", o->accepts ? o->accepts : "");
-    if (whole)
-        *(int64_t *)field = i;
-    else
-        *(double *)field = d;
-    return check_range(o, text, d, err);
+    *v = strtoll(text, &end, 10);
+    if (!*text || *end || errno == ERANGE) return not_a(o, text, "an integer", err);
+    return check_range(o, text, (double)*v, err);
+}
+
+static enum ax_status read_float(const struct ax_option *o, const char *text, double *v, struct ax_error *err)
+{
+    char *end;
+    errno = 0;
+    *v = strtod(text, &end);
+    if (!*text || *end || errno == ERANGE || !isfinite(*v)) return not_a(o, text, "a number", err);
+    return check_range(o, text, *v, err);
+}
+
+static enum ax_status check_name(const struct ax_option *o, const char *text, struct ax_error *err)
+{
+    if (*text && !strchr(text, '/') && strcmp(text, ".") != 0 && strcmp(text, "..") != 0) return AX_OK;
+    return ax_fail(err, AX_INVALID_ARGUMENT, "--%s: '%s' cannot be the name of a file; expected one without /", o->name, text);
 }
 
 /* The words of "a|b|c" as a NULL-terminated list. */
@@ -81,12 +96,22 @@ static const char **words_of(const char *accepts, struct ax_arena *mem)
     return words;
 }
 
+/* Whether `word` is what one of "a|b|1..16" stands for. */
+static bool is_accepted(const char *word, const char *accepted)
+{
+    const char *dots = strstr(accepted, "..");
+    if (!dots) return !strcmp(word, accepted);
+    char *end;
+    long v = strtol(word, &end, 10);
+    return *word && !*end && v >= strtol(accepted, NULL, 10) && v <= strtol(dots + 2, NULL, 10);
+}
+
 static enum ax_status check_word(const struct ax_option *o, const char *word, struct ax_arena *mem, struct ax_error *err)
 {
     if (!o->accepts) return AX_OK;
     const char **words = words_of(o->accepts, mem);
     for (int i = 0; words[i]; i++)
-        if (!strcmp(word, words[i])) return AX_OK;
+        if (is_accepted(word, words[i])) return AX_OK;
     const char *near = ax_nearest(word, words);
     return ax_fail(err, AX_INVALID_ARGUMENT, "--%s: '%s' is not one of %s%s%s%s", o->name, word, o->accepts,
                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
@@ -104,9 +129,10 @@ static enum ax_status set_list(const struct ax_option *o, const char *text, stru
                                struct ax_error *err)
 {
     while (*text) {
-        size_t len = o->kind == AX_OPT_LIST ? strcspn(text, ",") : strlen(text);
+        double number;
+        size_t len = o->kind == AX_OPT_REPEAT ? strlen(text) : strcspn(text, ",");
         char *word = ax_arena_strn(mem, text, len);
-        enum ax_status s = check_word(o, word, mem, err);
+        enum ax_status s = o->kind == AX_OPT_NUMBERS ? read_float(o, word, &number, err) : check_word(o, word, mem, err);
         if (s) return s;
         if (len) append(l, word, mem);
         text += len;
@@ -122,9 +148,11 @@ static enum ax_status set_value(const struct ax_option *o, const char *text, voi
     switch (o->kind) {
     case AX_OPT_FLAG: *(bool *)field = true; return AX_OK;
     case AX_OPT_STRING: *(const char **)field = text; return check_word(o, text, mem, err);
-    case AX_OPT_INT:
-    case AX_OPT_FLOAT: return set_number(o, text, field, err);
+    case AX_OPT_NAME: *(const char **)field = text; return check_name(o, text, err);
+    case AX_OPT_INT: return read_int(o, text, field, err);
+    case AX_OPT_FLOAT: return read_float(o, text, field, err);
     case AX_OPT_LIST:
+    case AX_OPT_NUMBERS:
     case AX_OPT_REPEAT: return set_list(o, text, field, mem, err);
     }
     return AX_OK;
@@ -132,8 +160,14 @@ static enum ax_status set_value(const struct ax_option *o, const char *text, voi
 
 static enum ax_status set_defaults(const struct ax_tool *t, void *settings, struct ax_arena *mem, struct ax_error *err)
 {
-    static const size_t sizes[] = {sizeof(bool),   sizeof(char *),         sizeof(int64_t),
-                                   sizeof(double), sizeof(struct ax_list), sizeof(struct ax_list)};
+    static const size_t sizes[] = {[AX_OPT_FLAG] = sizeof(bool),
+                                   [AX_OPT_STRING] = sizeof(char *),
+                                   [AX_OPT_NAME] = sizeof(char *),
+                                   [AX_OPT_INT] = sizeof(int64_t),
+                                   [AX_OPT_FLOAT] = sizeof(double),
+                                   [AX_OPT_LIST] = sizeof(struct ax_list),
+                                   [AX_OPT_NUMBERS] = sizeof(struct ax_list),
+                                   [AX_OPT_REPEAT] = sizeof(struct ax_list)};
     for (const struct ax_option *o = t->options; o->name; o++) {
         memset((char *)settings + o->offset, 0, sizes[o->kind]);
         enum ax_status s = o->otherwise ? set_value(o, o->otherwise, settings, mem, err) : AX_OK;
@@ -156,7 +190,7 @@ struct parser {
 static enum ax_status give(struct parser *p, int row, const char *text)
 {
     const struct ax_option *o = &p->tool->options[row];
-    bool list = o->kind == AX_OPT_LIST || o->kind == AX_OPT_REPEAT;
+    bool list = o->kind == AX_OPT_LIST || o->kind == AX_OPT_NUMBERS || o->kind == AX_OPT_REPEAT;
     if (list && !p->args->given[row]) *(struct ax_list *)((char *)p->settings + o->offset) = (struct ax_list){0};
     p->args->given[row] = true;
     return set_value(o, text, p->settings, &p->args->mem, p->err);
@@ -282,9 +316,24 @@ bool ax_option_given(const struct ax_tool *tool, const struct ax_args *args, con
     return row >= 0 && args->given[row];
 }
 
+/* What was printed must have arrived, whatever ends the program. */
+static const char *tool_name;
+
+static void check_output(void)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return;
+    fprintf(stderr, "%s: cannot write to the standard output\n", tool_name);
+    _exit(AX_EXIT_FAILED);
+}
+
 int ax_options_begin(const struct ax_tool *tool, int argc, char **argv, void *settings, struct ax_args *args)
 {
     struct ax_error err;
+    tool_name = tool->name;
+    atexit(check_output);
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN);
+#endif
     enum ax_status s = ax_options_parse(tool, argc, argv, settings, args, &err);
     enum ax_action action = args->action;
     if (!s && action == AX_ACTION_RUN) return -1;
@@ -296,7 +345,7 @@ int ax_options_begin(const struct ax_tool *tool, int argc, char **argv, void *se
     if (action == AX_ACTION_HELP) ax_options_help(tool, stdout);
     if (action == AX_ACTION_MAN) ax_options_man(tool, stdout);
     if (action == AX_ACTION_VERSION) printf("%s (Axon) %s\n", tool->name, AXON_VERSION);
-    return fflush(stdout) || ferror(stdout) ? AX_EXIT_FAILED : AX_EXIT_DONE;
+    return AX_EXIT_DONE;
 }
 
 int ax_tool_failed(const struct ax_tool *tool, const struct ax_error *err)

@@ -25,12 +25,14 @@ enum { AX_EXIT_DONE, AX_EXIT_FAILED, AX_EXIT_USAGE, AX_EXIT_LIMIT };
 
 /* The kind decides the type of the field in the settings. */
 enum ax_option_kind {
-    AX_OPT_FLAG,   /* bool */
-    AX_OPT_STRING, /* const char *, NULL without default */
-    AX_OPT_INT,    /* int64_t, 0 without default */
-    AX_OPT_FLOAT,  /* double, 0 without default */
-    AX_OPT_LIST,   /* struct ax_list: "a,b,c", and may be repeated; a default is replaced */
-    AX_OPT_REPEAT, /* struct ax_list: one entry each time it is given, commas are kept */
+    AX_OPT_FLAG,    /* bool */
+    AX_OPT_STRING,  /* const char *, NULL without default */
+    AX_OPT_NAME,    /* the same, for what becomes the name of a file: not empty, without / */
+    AX_OPT_INT,     /* int64_t, 0 without default */
+    AX_OPT_FLOAT,   /* double, 0 without default */
+    AX_OPT_LIST,    /* struct ax_list: "a,b,c", and may be repeated; a default is replaced */
+    AX_OPT_NUMBERS, /* the same, each of them a number */
+    AX_OPT_REPEAT,  /* struct ax_list: one entry each time it is given, commas are kept */
 };
 
 struct ax_list {
@@ -45,7 +47,8 @@ struct ax_option {
     enum ax_option_kind kind;
     size_t offset;         /* of the field in the settings */
     const char *otherwise; /* default as one would write it; NULL: none */
-    const char *accepts;   /* words "a|b|c" for STRING and LIST, a range "1..64", "0..", "..1" for numbers; NULL: anything */
+    const char *accepts;   /* words "a|b|1..16" for STRING and LIST, with .. for integers; a range "1..64", "0..", "..1" for
+                            * numbers; NULL: anything */
     const char *help;      /* one or more sentences */
     const char *group;     /* heading; NULL: that of the row before */
 };
@@ -78,7 +81,8 @@ void ax_args_free(struct ax_args *args);
 bool ax_option_given(const struct ax_tool *tool, const struct ax_args *args, const char *name);
 
 /* For main(): parses, prints help, version, man page or the error. Returns -1 to go on, else the exit code (and args is
- * released already). */
+ * released already). From here on a file that grows too large is an error and no signal, and a standard output that could not
+ * be written (a full disk) is an error at the end, with exit code 1. */
 int ax_options_begin(const struct ax_tool *tool, int argc, char **argv, void *settings, struct ax_args *args);
 /* Prints "NAME: MESSAGE" on stderr and returns the exit code for err->status: 3 for AX_LIMIT, else 1. */
 int ax_tool_failed(const struct ax_tool *tool, const struct ax_error *err);

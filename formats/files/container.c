@@ -5,15 +5,22 @@
 
 #include <zstd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "files/container_layout.h"
 
 /* -- header and table -- */
 
+static enum ax_status not_one(const void *file, size_t bytes, struct ax_error *err)
+{
+    const char *kind = ax_file_kind(file, bytes);
+    return ax_fail(err, AX_FORMAT, "not an .axmodel, as axcompile writes it: %s%s",
+                   kind ? "it is " : "it does not begin as one", kind ? kind : "");
+}
+
 static enum ax_status check_header(const struct header *h, size_t bytes, struct ax_error *err)
 {
-    if (bytes < sizeof *h || memcmp(h->magic, magic, sizeof magic))
-        return ax_fail(err, AX_FORMAT, "not an .axmodel: it does not begin as one");
+    if (bytes < sizeof *h || memcmp(h->magic, magic, sizeof magic)) return not_one(h, bytes, err);
     if (h->checksum != ax_hash64(h, offsetof(struct header, checksum)))
         return ax_fail(err, AX_FORMAT, "the header is damaged: its checksum does not fit");
     if (h->major > AX_FILE_MAJOR)

@@ -45,7 +45,7 @@ static const struct ax_option options[] = {
      "NAME.onnx, or "
      "build/NAME/NAME/1.",
      "Output"},
-    {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL,
+    {"name", 0, "NAME", AX_OPT_NAME, AT(name), NULL, NULL,
      "Default: OUT's, where it is a file, else the scopes, with _ between.", NULL},
     {"compress", 'z', NULL, AX_OPT_FLAG, AT(compress), NULL, NULL, "Compress the sections of the .axmodel.", NULL},
     {"dry_run", 'n', NULL, AX_OPT_FLAG, AT(dry_run), NULL, NULL, "Print the plan and write nothing.", NULL},

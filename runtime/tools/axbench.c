@@ -133,7 +133,6 @@ int main(int argc, char **argv)
     int rc = ax_options_begin(&tool, argc, argv, &set, &args);
     if (rc >= 0) return rc;
     enum ax_status s = bench(args.arg[0], &set, &err);
-    if (!s && (fflush(stdout) || ferror(stdout))) s = ax_fail(&err, AX_IO, "cannot write to the standard output");
     rc = s ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
     ax_args_free(&args);
     return rc;

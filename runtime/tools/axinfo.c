@@ -351,7 +351,15 @@ static enum ax_status show(const char *path, const struct settings *set, struct 
     struct ax_arena mem = {0};
     if (ax_dir_exists(path)) {
         const char *model = ax_path_join(&mem, path, "model.axmodel"), *parts = ax_path_join(&mem, path, "partition.json");
-        path = !ax_file_exists(model) && ax_file_exists(parts) ? parts : model;
+        bool whole = ax_file_exists(model);
+        if (!whole && !ax_file_exists(parts)) {
+            ax_arena_free(&mem);
+            return ax_fail(err, AX_NOT_FOUND,
+                           "%s: holds neither model.axmodel nor partition.json; a folder that axcompile or axsegment wrote is "
+                           "expected",
+                           path);
+        }
+        path = whole ? model : parts;
     }
     FILE *f = fopen(path, "rb");
     if (f) {
@@ -372,7 +380,6 @@ int main(int argc, char **argv)
     int rc = ax_options_begin(&tool, argc, argv, &set, &args);
     if (rc >= 0) return rc;
     enum ax_status s = show(args.arg[0], &set, &err);
-    if (!s && (fflush(stdout) || ferror(stdout))) s = ax_fail(&err, AX_IO, "cannot write to the standard output");
     rc = s ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
     ax_args_free(&args);
     return rc;

@@ -313,7 +313,6 @@ int main(int argc, char **argv)
         rc = AX_EXIT_USAGE;
     } else {
         enum ax_status s = run(&r, &args, &failed, &err);
-        if (!s && (fflush(stdout) || ferror(stdout))) s = ax_fail(&err, AX_IO, "cannot write to the standard output");
         rc = s ? ax_tool_failed(&tool, &err) : failed ? AX_EXIT_FAILED : AX_EXIT_DONE;
     }
     release(&r);

@@ -8,8 +8,8 @@
 
 #define AT(field) offsetof(struct ax_segment_settings, field)
 static const struct ax_option options[] = {
-    {"num_segments", 'n', "N", AX_OPT_STRING, AT(num_segments), "auto", NULL,
-     "How many segments, 1 to 16. auto: the fewest with which all parameters stay on chip, or, with --fps, that are fast "
+    {"num_segments", 'n', "N", AX_OPT_STRING, AT(num_segments), "auto", "auto|1..16",
+     "How many segments. auto: the fewest with which all parameters stay on chip, or, with --fps, that are fast "
      "enough.",
      "Partition"},
     {"by", 0, "COST", AX_OPT_STRING, AT(by), "size", "size|latency|profile",
@@ -50,7 +50,7 @@ static const struct ax_option options[] = {
     {"markdown", 0, NULL, AX_OPT_FLAG, AT(markdown), NULL, NULL, "Print the table of --check as Markdown.", NULL},
     {"output", 'o', "DIR", AX_OPT_STRING, AT(output), NULL, NULL, "Folder of the segments. Default: build/NAME/segments_N.",
      "Output"},
-    {"name", 0, "NAME", AX_OPT_STRING, AT(name), NULL, NULL, "Default: that of the compiled model, else the file's.", NULL},
+    {"name", 0, "NAME", AX_OPT_NAME, AT(name), NULL, NULL, "Default: that of the compiled model, else the file's.", NULL},
     {"compress", 'z', NULL, AX_OPT_FLAG, AT(compress), NULL, NULL, "Compress the sections of the .axmodel files.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, AT(json), NULL, NULL, "Print partition.json, or the verdict of --check as JSON.", NULL},
     {"compile_option", 0, "OPTION", AX_OPT_REPEAT, AT(compile_options), NULL, NULL,

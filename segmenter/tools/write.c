@@ -196,10 +196,9 @@ static enum ax_status add_descriptor(struct ax_segment_job *j, struct ax_commit 
 
 enum ax_status ax_segment_write(struct ax_segment_job *j, struct ax_partition *p, struct ax_error *err)
 {
-    enum ax_status s = ax_dir_make(j->dir, err);
-    if (s) return s;
     struct ax_commit *c = ax_commit_new();
-    if (!j->temporary) p->source = relative(&j->mem, j->dir, j->model_path);
+    enum ax_status s = ax_commit_dir(c, j->dir, err);
+    if (!s && !j->temporary) p->source = relative(&j->mem, j->dir, j->model_path);
     for (int k = 0; k < j->n_segments && !s; k++) s = add_segment(j, k, p->segments[k].file, c, err);
     char *text = ax_partition_text(p);
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "partition.json"), text, err);

@@ -1,7 +1,6 @@
 #include "tools/shared/artifact.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +98,10 @@ static enum ax_status not_found(const char *what, struct ax_arena *mem, struct a
     const char **names = compiled_names(mem, &count), *near = ax_nearest(what, names), *list = "";
     for (int i = 0; i < count && i < 20; i++) list = ax_arena_printf(mem, "%s%s%s", list, i ? ", " : "", names[i]);
     if (strchr(what, '/') || ax_path_has_ext(what, ".axmodel") || ax_path_has_ext(what, ".json"))
-        return ax_fail(err, AX_NOT_FOUND, "%s: %s", what, strerror(ENOENT));
+        return ax_fail(err, AX_NOT_FOUND,
+                       "%s: is not there; expected a folder that axcompile wrote, its model.json or its "
+                       ".axmodel, or the name of one under build/%s%s",
+                       what, *list ? ": " : "", list);
     return ax_fail(err, AX_NOT_FOUND, "no model '%s': neither a file nor a folder, nor build/%s/%s/1%s%s%s%s%s", what, what,
                    what, near ? "; did you mean " : "", near ? near : "", near ? "?" : ".",
                    *list ? " Compiled are: " : " Nothing is compiled here.", list);
