@@ -43,9 +43,12 @@ void file_map_close(struct file_map *m)
 static enum ax_status unpack(struct model_file *f, struct ax_error *err)
 {
     const char *kind = ax_file_kind(f->data, f->bytes);
-    bool other = kind && strcmp(kind, "an ONNX model") != 0;
+    bool other = f->bytes && kind && strcmp(kind, "an ONNX model") != 0;
     enum ax_status st = skim(f->data, f->bytes, SKIM_MODEL, &f->skim, err);
-    if (st == AX_FORMAT && other) return ax_fail(err, AX_FORMAT, "not an ONNX model: it is %s", kind);
+    if (st == AX_FORMAT && other) {
+        struct ax_error why = *err;
+        return ax_fail(err, AX_FORMAT, "%.200s; the file is %s, and an ONNX model is expected", why.message, kind);
+    }
     if (st) return st;
     f->proto = onnx__model_proto__unpack(NULL, f->skim.bytes, f->skim.skeleton);
     if (!f->proto) return ax_fail(err, AX_FORMAT, "not a valid ONNX file: protobuf cannot unpack it");

@@ -243,7 +243,7 @@ enum ax_status skim(const uint8_t *data, size_t bytes, enum skim_root root, stru
 {
     struct walk w = {.data = data, .s = s, .err = err};
     *s = (struct skim){0};
-    if (!bytes) return ax_fail(err, AX_FORMAT, "the file is empty");
+    if (!bytes) return ax_fail(err, AX_FORMAT, "the file is empty; an ONNX model is expected");
     return message(&w, root == SKIM_MODEL ? MODEL : TENSOR, 0, bytes);
 }
 

@@ -32,7 +32,7 @@ on folder ""
 on text_model.axmodel "it is text"
 
 for f in empty.axmodel picture.axmodel page.axmodel folder; do
-    must_fail 1 "axcompile: $f: *is *" axcompile "$f" --calib "$calib" -o compiled
+    must_fail 1 "axcompile: $f: *is *expected*" axcompile "$f" --calib "$calib" -o compiled
 done
 must_fail 1 "axcompile: *an .axmodel (a compiled model)*" axcompile $good/model.axmodel --calib "$calib" -o compiled
 must_fail 2 "*--mean*'x' is not a number*" axcompile "$model" --calib "$calib" --mean 1,x -o compiled
