@@ -17,7 +17,10 @@ struct walk {
     double *const *mean;
     struct ax_program *p;
     struct ax_exec *e;
+    struct ax_pool *pool;
     uint8_t **arenas;
+    struct ax_tapsum *taps; /* by sample, of the inputs of `step` */
+    const struct ax_step *step;
     int n;
 };
 
@@ -41,32 +44,40 @@ static enum ax_status load(struct walk *w, const struct ax_samples *samples, str
     return s;
 }
 
-/* The layer's bias moves by the difference of the means. */
-static enum ax_status correct(struct walk *w, const struct ax_step *step, struct ax_error *err)
+static void add_taps(void *ctx, int i)
 {
-    const struct ax_node *n = &w->q->nodes[step->node];
-    int v = n->outputs[0];
-    const double *want = w->mean[v];
-    if (!want || ax_in(n, 2) == AX_NONE) return AX_OK;
+    struct walk *w = ctx;
+    ax_tapsum_add(&w->taps[i], w->p, w->step, w->arenas[i]);
+}
+
+/* Runs steps [from, to). The bias of layer `to` then moves by the difference of the means. */
+static enum ax_status correct(struct walk *w, int from, int to, struct ax_error *err)
+{
+    const struct ax_node *n = &w->q->nodes[w->p->steps[to].node];
+    const double *want = w->mean[n->outputs[0]];
     struct ax_arena tmp;
-    struct ax_tapsum t;
     ax_arena_init(&tmp);
-    ax_tapsum_init(&t, &tmp, w->q, n);
-    for (int i = 0; i < w->n; i++) ax_tapsum_add(&t, w->p, step, w->arenas[i]);
+    w->step = &w->p->steps[to];
+    w->taps = AX_NEW(&tmp, struct ax_tapsum, w->n);
+    for (int i = 0; i < w->n; i++) ax_tapsum_init(&w->taps[i], &tmp, w->q, n);
+    ax_workers_walk(w->pool, w->e, from, to, w->arenas, w->n, add_taps, w);
+    for (int i = 1; i < w->n; i++) ax_tapsum_join(&w->taps[0], &w->taps[i]);
     const struct ax_value *weights = &w->q->values[n->inputs[1]];
     struct ax_value *bias = &w->q->values[n->inputs[2]];
     int64_t out = bias->shape.dim[0];
     double *have = AX_NEW(&tmp, double, out);
     float *b = (float *)(uintptr_t)bias->data;
-    ax_tapsum_mean(&t, n, weights, have);
+    ax_tapsum_mean(&w->taps[0], n, weights, have);
     for (int64_t m = 0; m < out; m++) b[m] += (float)(want[m] - have[m] * (double)weights->quant.scale[m]);
     ax_arena_free(&tmp);
-    return ax_lower_update_bias(w->q, step->node, w->p, err);
+    return ax_lower_update_bias(w->q, w->step->node, w->p, err);
 }
 
-static void advance(struct walk *w, int from, int to)
+static int correctable(const struct walk *w, const struct ax_step *s)
 {
-    for (int i = 0; i < w->n && to > from; i++) ax_exec_run(w->e, from, to, w->arenas[i]);
+    if (!is_weighted_step(s) || s->node < 0) return 0;
+    const struct ax_node *n = &w->q->nodes[s->node];
+    return w->mean[n->outputs[0]] && ax_in(n, 2) != AX_NONE;
 }
 
 static enum ax_status compare(struct walk *w, struct ax_measure *m, struct ax_error *err)
@@ -86,41 +97,34 @@ static enum ax_status compare(struct walk *w, struct ax_measure *m, struct ax_er
 }
 
 enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *c, double *const *mean,
-                               const struct ax_samples *samples, const struct ax_quant_options *opt, struct ax_measure *m,
-                               struct ax_error *err)
+                               const struct ax_samples *samples, const struct ax_quant_options *opt, struct ax_pool *pool,
+                               struct ax_measure *m, struct ax_error *err)
 {
-    struct walk w = {.q = q, .c = c, .mean = mean};
+    struct walk w = {.q = q, .c = c, .mean = mean, .pool = pool};
     struct ax_lower_options lo = {0};
-    struct ax_exec_options eo = {.threads = opt->threads, .no_arena = 1};
+    struct ax_exec_options eo = {.no_arena = 1, .pool = pool};
     enum ax_status s = ax_lower(q, &lo, &w.p, NULL, err);
     if (s) return s;
     s = ax_exec_new(w.p, &eo, &w.e, err);
     if (s) goto done;
-    int64_t bytes = (ax_exec_arena_bytes(w.e) + 63) / 64 * 64;
+    int64_t bytes = ax_exec_arena_bytes(w.e);
     w.n = samples->count;
     if (bytes && w.n > ARENAS_BYTES / bytes) w.n = (int)(ARENAS_BYTES / bytes) + 1;
     if (w.n > samples->count) w.n = samples->count;
-    w.arenas = calloc((size_t)w.n, sizeof *w.arenas);
-    for (int i = 0; i < w.n; i++)
-        if (!w.arenas || !(w.arenas[i] = aligned_alloc(64, (size_t)bytes))) {
-            s = ax_fail(err, AX_NO_MEMORY, "bias correction: no memory for %d samples of %lld bytes", w.n, (long long)bytes);
-            goto done;
-        }
-    s = load(&w, samples, err);
+    w.arenas = ax_arenas_new(w.e, w.n, err);
+    s = w.arenas ? load(&w, samples, err) : err->status;
     int at = 0;
     for (int i = 0; i < w.p->n_steps && !s && opt->bias_correction; i++) {
-        if (!is_weighted_step(&w.p->steps[i]) || w.p->steps[i].node < 0) continue;
-        advance(&w, at, i);
+        if (!correctable(&w, &w.p->steps[i])) continue;
+        s = correct(&w, at, i, err);
         at = i;
-        s = correct(&w, &w.p->steps[i], err);
     }
     if (!s) {
-        advance(&w, at, w.p->n_steps);
+        ax_workers_walk(pool, w.e, at, w.p->n_steps, w.arenas, w.n, NULL, NULL);
         s = compare(&w, m, err);
     }
 done:
-    for (int i = 0; w.arenas && i < w.n; i++) free(w.arenas[i]);
-    free(w.arenas);
+    ax_arenas_free(w.arenas, w.n);
     ax_exec_free(w.e);
     ax_program_free(w.p);
     return s;

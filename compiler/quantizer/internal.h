@@ -2,7 +2,11 @@
 #ifndef AX_QUANTIZER_INTERNAL_H
 #define AX_QUANTIZER_INTERNAL_H
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "exec/exec.h"
+#include "exec/pool.h"
 #include "lower/lower.h"
 #include "quantizer/quantizer.h"
 
@@ -14,11 +18,14 @@
 #define AX_WIDE
 #endif
 
-/* -- workers.c: the threads of an executor's kind, for loops over what is independent -- */
+/* -- workers.c: the threads of all executors here, and samples side by side on them -- */
 
-struct ax_pool;
 enum ax_status ax_workers_new(const struct ax_quant_options *opt, struct ax_pool **out, struct ax_error *err);
-void ax_workers_run(struct ax_pool *pool, int n, void (*item)(void *ctx, int i), void *ctx); /* exec/pool.h frees it */
+/* Steps [first, last) on n arenas and after(ctx, i) (NULL: nothing) behind each. e runs on pool. */
+void ax_workers_walk(struct ax_pool *pool, struct ax_exec *e, int first, int last, uint8_t *const *arenas, int n,
+                     void (*after)(void *ctx, int i), void *ctx);
+uint8_t **ax_arenas_new(const struct ax_exec *e, int n, struct ax_error *err);
+void ax_arenas_free(uint8_t **arenas, int n);
 
 /* -- plan.c: which nodes run in int8 -- */
 
@@ -63,6 +70,7 @@ struct ax_tapsum {
 };
 void ax_tapsum_init(struct ax_tapsum *t, struct ax_arena *a, const struct ax_graph *g, const struct ax_node *n);
 void ax_tapsum_add(struct ax_tapsum *t, const struct ax_program *p, const struct ax_step *s, const uint8_t *arena);
+void ax_tapsum_join(struct ax_tapsum *t, const struct ax_tapsum *other);
 /* mean[m] of the layer's output before bias and activation, with weights w in ONNX's order (float32, or int8 without their
  * scales). */
 void ax_tapsum_mean(const struct ax_tapsum *t, const struct ax_node *n, const struct ax_value *w, double *mean);
@@ -79,8 +87,8 @@ struct ax_calibration {
     int n_kept;
 };
 enum ax_status ax_calibrate(const struct ax_graph *g, const struct ax_plan *plan, const struct ax_samples *samples,
-                            const struct ax_quant_options *opt, struct ax_arena *a, struct ax_calibration *c,
-                            struct ax_error *err);
+                            const struct ax_quant_options *opt, struct ax_pool *pool, struct ax_arena *a,
+                            struct ax_calibration *c, struct ax_error *err);
 
 /* -- scales.c: a quantization for every stored value -- */
 
@@ -99,8 +107,8 @@ enum ax_status ax_materialize(const struct ax_graph *g, const struct ax_plan *pl
 struct ax_measure;
 /* mean: by value, over the very samples given here. */
 enum ax_status ax_bias_correct(struct ax_graph *q, const struct ax_calibration *c, double *const *mean,
-                               const struct ax_samples *samples, const struct ax_quant_options *opt, struct ax_measure *m,
-                               struct ax_error *err);
+                               const struct ax_samples *samples, const struct ax_quant_options *opt, struct ax_pool *pool,
+                               struct ax_measure *m, struct ax_error *err);
 
 /* -- measure.c -- */
 
@@ -115,9 +123,8 @@ void ax_measure_add(struct ax_measure *m, int output, const struct ax_shape *sha
 double ax_measure_sqnr(const struct ax_measure *m); /* mean over outputs of the mean over samples, dB */
 /* The same where numbers of different kinds in one output count alike: what settings are chosen by. */
 double ax_measure_quality(const struct ax_measure *m);
-double ax_db(double ratio);                         /* 10 log10, exact enough for a report and the same on every machine */
+double ax_db(double ratio); /* 10 log10, exact enough for a report and the same on every machine */
 enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph *q, const struct ax_samples *samples,
-                                 const struct ax_quant_options *opt, struct ax_arena *a, struct ax_quant_report *r,
-                                 struct ax_error *err);
+                                 struct ax_pool *pool, struct ax_arena *a, struct ax_quant_report *r, struct ax_error *err);
 
 #endif

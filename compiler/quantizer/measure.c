@@ -1,9 +1,6 @@
 /* How far the int8 model is from the float model. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "exec/pool.h"
 #include "quantizer/internal.h"
 
 /* log10 by frexp and the series of atanh: libm's may differ in the last bit between machines, and figures go into files. */
@@ -154,11 +151,11 @@ struct side {
     int *operand_of;
 };
 
-static enum ax_status open_side(struct side *s, const struct ax_graph *g, const struct ax_quant_options *opt,
-                                struct ax_arena *a, struct ax_error *err)
+static enum ax_status open_side(struct side *s, const struct ax_graph *g, struct ax_pool *pool, struct ax_arena *a,
+                                struct ax_error *err)
 {
     struct ax_lower_options lo = {.keep_all = 1};
-    struct ax_exec_options eo = {.threads = opt->threads};
+    struct ax_exec_options eo = {.pool = pool};
     s->operand_of = AX_NEW(a, int, g->n_values);
     enum ax_status st = ax_lower(g, &lo, &s->p, s->operand_of, err);
     return st ? st : ax_exec_new(s->p, &eo, &s->e, err);
@@ -211,9 +208,10 @@ struct layers {
     double *signal, *noise; /* by value */
 };
 
-static void compare_layer(void *ctx, int v)
+static void compare_layer(void *ctx, int v, int thread)
 {
     const struct layers *l = ctx;
+    (void)thread;
     const struct ax_value *x = &l->g->values[v];
     if (l->q->values[v].dtype != AX_DTYPE_INT8 || x->dtype != AX_DTYPE_FLOAT32 || x->data || ax_is_graph_input(l->g, v)) return;
     if (l->f.operand_of[v] >= 0 && l->i8.operand_of[v] >= 0)
@@ -221,19 +219,16 @@ static void compare_layer(void *ctx, int v)
 }
 
 enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph *q, const struct ax_samples *samples,
-                                 const struct ax_quant_options *opt, struct ax_arena *a, struct ax_quant_report *r,
-                                 struct ax_error *err)
+                                 struct ax_pool *pool, struct ax_arena *a, struct ax_quant_report *r, struct ax_error *err)
 {
     struct layers l = {.g = g, .q = q};
     double *signal = l.signal = AX_NEW(a, double, g->n_values), *noise = l.noise = AX_NEW(a, double, g->n_values);
-    struct ax_pool *workers = NULL;
-    enum ax_status s = open_side(&l.f, g, opt, a, err);
-    if (!s) s = open_side(&l.i8, q, opt, a, err);
-    if (!s) s = ax_workers_new(opt, &workers, err);
+    enum ax_status s = open_side(&l.f, g, pool, a, err);
+    if (!s) s = open_side(&l.i8, q, pool, a, err);
     for (int i = 0; i < LAYER_SAMPLES && i < samples->count && !s; i++) {
         s = run_side(&l.f, samples, i, err);
         if (!s) s = run_side(&l.i8, samples, i, err);
-        if (!s) ax_workers_run(workers, g->n_values, compare_layer, &l);
+        if (!s) ax_pool_each(pool, g->n_values, compare_layer, &l);
     }
     r->layers = AX_NEW(a, struct ax_layer_error, g->n_values);
     r->n_layers = 0;
@@ -242,7 +237,6 @@ enum ax_status ax_measure_layers(const struct ax_graph *g, const struct ax_graph
             r->layers[r->n_layers++] =
                 (struct ax_layer_error){ax_arena_str(a, g->values[v].name), ax_db(signal[v] / (noise[v] + 1e-12 * signal[v]))};
     if (r->n_layers) qsort(r->layers, (size_t)r->n_layers, sizeof *r->layers, by_sqnr);
-    ax_pool_free(workers);
     ax_exec_free(l.f.e);
     ax_exec_free(l.i8.e);
     ax_program_free(l.f.p);

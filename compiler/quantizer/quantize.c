@@ -1,7 +1,4 @@
 /* The quantizer's way from samples to the int8 graph, and the choice between whole-model settings by measurement. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "quantizer/internal.h"
 #include "quantizer/unfuse.h"
 
@@ -9,6 +6,7 @@ struct job {
     const struct ax_graph *g;
     const struct ax_samples *samples;
     const struct ax_quant_options *opt;
+    struct ax_pool *pool;
     struct ax_arena mem;
     struct ax_graph *work; /* the float graph as planned */
     struct ax_plan plan;
@@ -66,7 +64,7 @@ static enum ax_status attempt(struct job *j, const struct setting *set, const st
     enum ax_status s = ax_scales_choose(j->work, &j->plan, &j->cal, &opt, set->alpha, &j->mem, quant, j->err);
     if (!s) s = ax_materialize(j->work, &j->plan, quant, &opt, q, j->err);
     ax_measure_init(m, &j->mem, j->work->n_outputs);
-    if (!s) s = ax_bias_correct(*q, &j->cal, mean, samples, &opt, m, j->err);
+    if (!s) s = ax_bias_correct(*q, &j->cal, mean, samples, &opt, j->pool, m, j->err);
     if (!s) return AX_OK;
     ax_graph_free(*q);
     *q = NULL;
@@ -104,11 +102,10 @@ static void report_outputs(struct job *j, const struct ax_measure *m, struct ax_
     for (int o = 0; o < m->n_outputs; o++) {
         if (!m->rows[o]) continue;
         double n = (double)m->rows[o], norm = m->signal[o] * m->norm[o];
-        r->outputs[r->n_outputs++] = (struct ax_output_error){
-            .name = q->values[q->outputs[o]].name,
-            .sqnr_db = m->sqnr[o] / n,
-            .cosine = norm > 0 ? m->dot[o] / __builtin_sqrt(norm) : 1,
-            .top1_agreement = m->agree[o] < 0 ? -1 : (double)m->agree[o] / n};
+        r->outputs[r->n_outputs++] = (struct ax_output_error){.name = q->values[q->outputs[o]].name,
+                                                              .sqnr_db = m->sqnr[o] / n,
+                                                              .cosine = norm > 0 ? m->dot[o] / __builtin_sqrt(norm) : 1,
+                                                              .top1_agreement = m->agree[o] < 0 ? -1 : (double)m->agree[o] / n};
     }
     r->sqnr_db = ax_measure_sqnr(m);
     for (int i = 0; i < j->work->n_nodes; i++) *(j->plan.int8[i] ? &r->int8_nodes : &r->float_nodes) += 1;
@@ -119,6 +116,7 @@ static void release(struct job *j)
 {
     if (j->cal.outputs)
         for (int i = 0; i < j->cal.n_kept * j->work->n_outputs; i++) free(j->cal.outputs[i]);
+    ax_pool_free(j->pool);
     ax_graph_free(j->work);
     ax_arena_free(&j->mem);
 }
@@ -132,15 +130,16 @@ enum ax_status ax_quantize(const struct ax_graph *g, const struct ax_samples *sa
     *out = NULL;
     *r = (struct ax_quant_report){0};
     ax_arena_init(&j.mem);
-    enum ax_status s = make_plan(&j);
-    if (!s) s = ax_calibrate(j.work, &j.plan, samples, opt, &j.mem, &j.cal, err);
+    enum ax_status s = ax_workers_new(opt, &j.pool, err);
+    if (!s) s = make_plan(&j);
+    if (!s) s = ax_calibrate(j.work, &j.plan, samples, opt, j.pool, &j.mem, &j.cal, err);
     if (!s) s = choose(&j, out, &m, &chosen);
     if (!s) {
         r->channel_scales = chosen.channel_scales;
         r->bias_correction = chosen.bias_correction;
         r->alpha = chosen.alpha;
         report_outputs(&j, &m, *out, r);
-        s = ax_measure_layers(j.work, *out, samples, opt, &(*out)->arena, r, err);
+        s = ax_measure_layers(j.work, *out, samples, j.pool, &(*out)->arena, r, err);
     }
     if (s && *out) {
         ax_graph_free(*out);

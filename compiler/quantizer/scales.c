@@ -184,8 +184,10 @@ static struct ax_quant by_channel(struct chooser *k, const struct ax_stats *s, i
     for (int c = 0; c < n; c++) {
         double l = fmax((double)s->lo[c], lo), h = fmin((double)s->hi[c], hi), r = h - l;
         double w = widest > 0 ? widest * power(fmax(r / widest, 1e-6), alpha) : 1;
-        if (r <= 0) l = 0, h = w; /* never seen anything but zero */
-        else l *= w / r, h *= w / r;
+        if (r <= 0)
+            l = 0, h = w; /* never seen anything but zero */
+        else
+            l *= w / r, h *= w / r;
         one_scale(l, h, &scale[c], &zero[c]);
     }
     return (struct ax_quant){n, axis, scale, zero};
@@ -263,7 +265,8 @@ static void carry(struct chooser *k, const struct ax_node *n)
     for (int o = 0; o < n->n_outputs; o++) {
         int v = n->outputs[o], axis = g->values[v].shape.rank - 1;
         if (v == AX_NONE) continue;
-        if (n->op == AX_OP_CONCAT) k->quant[v] = joined(k, n, axis);
+        if (n->op == AX_OP_CONCAT)
+            k->quant[v] = joined(k, n, axis);
         else if (n->op == AX_OP_SPLIT && ax_node_int(n, "axis", 0) == in_axis) {
             k->quant[v] = part(q, axis, at, last_dim(g, v));
             at += last_dim(g, v);
@@ -288,8 +291,8 @@ enum ax_status ax_scales_choose(const struct ax_graph *g, const struct ax_plan *
                                 struct ax_error *err)
 {
     (void)err;
-    struct chooser k = {g, plan, c, opt, a, ax_graph_uses(g), AX_NEW(a, int8_t, g->n_values), AX_NEW(a, int8_t, g->n_values),
-                        quant, alpha};
+    struct chooser k = {
+        g, plan, c, opt, a, ax_graph_uses(g), AX_NEW(a, int8_t, g->n_values), AX_NEW(a, int8_t, g->n_values), quant, alpha};
     find_vectors(&k);
     memset(quant, 0, sizeof *quant * (size_t)g->n_values);
     for (int i = 0; i < g->n_inputs; i++)
@@ -297,7 +300,8 @@ enum ax_status ax_scales_choose(const struct ax_graph *g, const struct ax_plan *
     for (int i = 0; i < g->n_nodes; i++) {
         const struct ax_node *n = &g->nodes[i];
         int moved = plan->int8[i] && carries(g, n) && !needs_common(&k, n);
-        if (moved) carry(&k, n);
+        if (moved)
+            carry(&k, n);
         else
             for (int o = 0; o < n->n_outputs; o++)
                 if (n->outputs[o] != AX_NONE && plan->store[n->outputs[o]]) quant[n->outputs[o]] = root(&k, n->outputs[o]);

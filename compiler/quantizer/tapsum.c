@@ -3,7 +3,8 @@
  * taken once for each residue class of the columns and corrected at the ends, which costs about one addition an element.
  *
  * Works on what the step reads: PLAIN float32 (the float program) or PLANES int8 (the int8 program); a padding pixel is a real
- * zero in both. Int8 inputs with a scale for each channel count in steps, because the weights have absorbed those scales. For ConvTranspose every tap sees every input pixel (the cropped border is neglected, on both sides alike). */
+ * zero in both. Int8 inputs with a scale for each channel count in steps, because the weights have absorbed those scales. For
+ * ConvTranspose every tap sees every input pixel (the cropped border is neglected, on both sides alike). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ static struct geometry geometry(const struct ax_step *s, const struct ax_program
     const struct ax_operand *y = &p->operands[s->out[0]];
     int64_t oh = y->layout == AX_LAYOUT_PLANES ? y->h : y->rank == 4 ? y->dim[1] : 1;
     int64_t ow = y->layout == AX_LAYOUT_PLANES ? y->w : y->rank == 4 ? y->dim[2] : y->rank == 3 ? y->dim[1] : 1;
-    return (struct geometry){c->kh, c->kw, c->stride_h, c->stride_w, c->dilation_h, c->dilation_w, c->pad_top, c->pad_left, oh, ow};
+    return (struct geometry){c->kh,         c->kw,      c->stride_h, c->stride_w, c->dilation_h,
+                             c->dilation_w, c->pad_top, c->pad_left, oh,          ow};
 }
 
 void ax_tapsum_init(struct ax_tapsum *t, struct ax_arena *a, const struct ax_graph *g, const struct ax_node *n)
@@ -31,7 +33,7 @@ void ax_tapsum_init(struct ax_tapsum *t, struct ax_arena *a, const struct ax_gra
     t->kh = conv ? (int)w->dim[2] : 1;
     t->kw = conv ? (int)w->dim[3] : 1;
     t->channels = (int)x->dim[x->rank - 1];
-    t->sum = AX_NEW(a, double, (size_t)t->kh * (size_t)t->kw * (size_t)t->channels);
+    t->sum = AX_NEW(a, double, (size_t)t->kh *(size_t)t->kw *(size_t)t->channels);
     t->count = 0;
 }
 
@@ -75,8 +77,8 @@ AX_WIDE static void row_f32(const struct geometry *g, const float *row, int64_t 
 }
 
 /* The same for one plane of int8; zero points are taken off by the number of columns. */
-AX_WIDE static void row_s8(const struct geometry *g, const int8_t *row, int64_t stride, int64_t w, int c, const struct ax_quant *q,
-                   int c0, int32_t *class_sum, double *out, int channels)
+AX_WIDE static void row_s8(const struct geometry *g, const int8_t *row, int64_t stride, int64_t w, int c,
+                           const struct ax_quant *q, int c0, int32_t *class_sum, double *out, int channels)
 {
     int32_t s[AX_PLANE_CHANNELS * 4];
     memset(class_sum, 0, sizeof(int32_t) * (size_t)(g->sw * c));
@@ -135,7 +137,8 @@ void ax_tapsum_add(struct ax_tapsum *t, const struct ax_program *p, const struct
     int64_t n, h, w;
     dims(x, &n, &h, &w);
     if (s->kind == AX_STEP_CONVT_F32 || s->kind == AX_STEP_CONVT_S8 || t->kh * t->kw == 1)
-        if (s->kind != AX_STEP_CONV_F32 && s->kind != AX_STEP_CONV_S8 && s->kind != AX_STEP_DWCONV_F32 && s->kind != AX_STEP_DWCONV_S8)
+        if (s->kind != AX_STEP_CONV_F32 && s->kind != AX_STEP_CONV_S8 && s->kind != AX_STEP_DWCONV_F32 &&
+            s->kind != AX_STEP_DWCONV_S8)
             g = (struct geometry){1, 1, 1, 1, 1, 1, 0, 0, h, w};
     if (x->rank != 4) g = (struct geometry){1, 1, 1, 1, 1, 1, 0, 0, h, w};
     double *sums = calloc((size_t)g.kw * (size_t)t->channels, sizeof *sums);
@@ -144,13 +147,13 @@ void ax_tapsum_add(struct ax_tapsum *t, const struct ax_program *p, const struct
     for (int64_t image = 0; image < n; image++) {
         for (int64_t y = 0; y < h; y++) {
             if (x->layout == AX_LAYOUT_PLAIN)
-                row_f32(&g, (const float *)(const void *)(base + x->offset) + ((image * h + y) * w) * t->channels, w, t->channels,
-                        classes, sums);
+                row_f32(&g, (const float *)(const void *)(base + x->offset) + ((image * h + y) * w) * t->channels, w,
+                        t->channels, classes, sums);
             else
                 for (int k = 0, c0 = 0; k < x->n_planes; c0 += x->planes[k++].channels) {
                     const struct ax_plane *pl = &x->planes[k];
-                    row_s8(&g, (const int8_t *)base + pl->offset + image * pl->image_stride + y * pl->row_stride, pl->pixel_stride, w,
-                           pl->channels, &x->quant, c0, classes8, sums, t->channels);
+                    row_s8(&g, (const int8_t *)base + pl->offset + image * pl->image_stride + y * pl->row_stride,
+                           pl->pixel_stride, w, pl->channels, &x->quant, c0, classes8, sums, t->channels);
                 }
             spread(t, &g, y, sums);
         }
@@ -159,6 +162,13 @@ void ax_tapsum_add(struct ax_tapsum *t, const struct ax_program *p, const struct
     free(sums);
     free(classes);
     free(classes8);
+}
+
+void ax_tapsum_join(struct ax_tapsum *t, const struct ax_tapsum *other)
+{
+    int64_t n = (int64_t)t->kh * t->kw * t->channels;
+    for (int64_t i = 0; i < n; i++) t->sum[i] += other->sum[i];
+    t->count += other->count;
 }
 
 static double weight_at(const struct ax_value *w, int64_t i)

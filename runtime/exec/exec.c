@@ -26,7 +26,7 @@ struct ax_exec {
     const struct ax_program *p;
     int threads;
     uint32_t cpu;
-    struct ax_pool *pool;
+    struct ax_pool *pool, *own_pool; /* own_pool: NULL where it was given */
     struct bound *steps;
     uint8_t *arena, **scratch;
     void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns);
@@ -113,14 +113,14 @@ static void default_cores(int *cores, int n)
 
 static enum ax_status start_pool(struct ax_exec *e, const struct ax_exec_options *opt, struct ax_error *err)
 {
-    if (!opt->pin) return ax_pool_new(e->threads, NULL, &e->pool, err);
+    if (!opt->pin) return ax_pool_new(e->threads, NULL, &e->own_pool, err);
     int *cores = calloc((size_t)e->threads, sizeof *cores);
     if (!cores) return ax_fail(err, AX_NO_MEMORY, "no memory for %d threads", e->threads);
     if (opt->cores)
         memcpy(cores, opt->cores, (size_t)e->threads * sizeof *cores);
     else
         default_cores(cores, e->threads);
-    enum ax_status s = ax_pool_new(e->threads, cores, &e->pool, err);
+    enum ax_status s = ax_pool_new(e->threads, cores, &e->own_pool, err);
     free(cores);
     return s;
 }
@@ -132,7 +132,7 @@ enum ax_status ax_exec_new(const struct ax_program *p, const struct ax_exec_opti
     struct ax_exec *e = calloc(1, sizeof *e);
     if (!e) return ax_fail(err, AX_NO_MEMORY, "no memory for an executor");
     e->p = p;
-    e->threads = opt->threads > 0 ? opt->threads : ax_cpu_cores();
+    e->threads = opt->pool ? ax_pool_threads(opt->pool) : opt->threads > 0 ? opt->threads : ax_cpu_cores();
     e->cpu = ax_cpu_features() & (opt->cpu_mask ? opt->cpu_mask : ~0u);
     enum ax_status s = AX_OK;
     if (e->threads > MAX_THREADS)
@@ -140,7 +140,8 @@ enum ax_status ax_exec_new(const struct ax_program *p, const struct ax_exec_opti
     if (s == AX_OK) s = bind_all(e, err);
     if (s == AX_OK && !opt->no_arena && !(e->arena = block(p->arena_bytes)))
         s = ax_fail(err, AX_NO_MEMORY, "no memory for %lld bytes of activations", (long long)p->arena_bytes);
-    if (s == AX_OK) s = start_pool(e, opt, err);
+    if (s == AX_OK && !opt->pool) s = start_pool(e, opt, err);
+    e->pool = opt->pool ? opt->pool : e->own_pool;
     if (s == AX_OK)
         *out = e;
     else
@@ -151,7 +152,7 @@ enum ax_status ax_exec_new(const struct ax_program *p, const struct ax_exec_opti
 void ax_exec_free(struct ax_exec *e)
 {
     if (!e) return;
-    ax_pool_free(e->pool);
+    ax_pool_free(e->own_pool);
     for (int i = 0; e->steps && i < e->p->n_steps; i++) free(e->steps[i].state);
     for (int i = 0; e->scratch && i < e->threads; i++) free(e->scratch[i]);
     free(e->scratch);
@@ -179,9 +180,9 @@ uint8_t *ax_exec_data(const struct ax_exec *e, const struct ax_operand *o, const
     return ax_operand_data(e->p, o, port ? e->bases[port - 1] : arena);
 }
 
-static void resolve(const struct ax_exec *e, const struct ax_operand *const *list, uint8_t **data)
+static void resolve(const struct ax_exec *e, const struct ax_operand *const *list, uint8_t *arena, uint8_t **data)
 {
-    for (int i = 0; i < MAX_IO; i++) data[i] = list[i] ? ax_exec_data(e, list[i], e->run_arena) : NULL;
+    for (int i = 0; i < MAX_IO; i++) data[i] = list[i] ? ax_exec_data(e, list[i], arena) : NULL;
 }
 
 static enum ax_status make_bases(struct ax_exec *e, struct ax_error *err)
@@ -212,12 +213,12 @@ enum ax_status ax_exec_bind(struct ax_exec *e, int is_output, int index, uint8_t
     return AX_OK;
 }
 
-static void run_step(struct ax_exec *e, int index, int thread, int share, int shares)
+static void run_step(struct ax_exec *e, int index, uint8_t *arena, int thread, int share, int shares)
 {
     const struct bound *b = &e->steps[index];
     uint8_t *in[MAX_IO], *out[MAX_IO];
-    resolve(e, b->in, in);
-    resolve(e, b->out, out);
+    resolve(e, b->in, arena, in);
+    resolve(e, b->out, arena, out);
     struct ax_task t = {.step = &e->p->steps[index],
                         .in = b->in,
                         .out = b->out,
@@ -240,7 +241,7 @@ static void run_shares(struct ax_exec *e, int index, int thread)
         int owner = (thread + k) % threads;
         atomic_int *taken = &e->taken[index * threads + owner];
         for (int i; (i = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed)) < each;)
-            run_step(e, index, thread, owner * each + i, threads * each);
+            run_step(e, index, e->run_arena, thread, owner * each + i, threads * each);
     }
 }
 
@@ -260,7 +261,7 @@ static void walk(void *ctx, int thread)
         if (parallel)
             run_shares(e, i, thread);
         else if (thread == 0)
-            run_step(e, i, 0, 0, 1);
+            run_step(e, i, e->run_arena, 0, 0, 1);
         if (parallel || next || e->hook) ax_pool_barrier(e->pool);
         if (e->hook && thread == 0) {
             int64_t end = now_ns();
@@ -278,6 +279,11 @@ void ax_exec_run(struct ax_exec *e, int first, int last, uint8_t *arena)
     for (int i = e->first * e->threads; i < e->last * e->threads; i++)
         atomic_store_explicit(&e->taken[i], 0, memory_order_relaxed);
     ax_pool_run(e->pool, walk, e);
+}
+
+void ax_exec_run_alone(struct ax_exec *e, int first, int last, uint8_t *arena, int thread)
+{
+    for (int i = first; i < last; i++) run_step(e, i, arena, thread, 0, 1);
 }
 
 void ax_exec_set_hook(struct ax_exec *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx)

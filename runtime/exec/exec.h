@@ -6,6 +6,7 @@
 #include "program/program.h"
 
 struct ax_exec;
+struct ax_pool;
 
 struct ax_exec_options {
     int threads;       /* 0: as many as cores that the process may use */
@@ -13,6 +14,9 @@ struct ax_exec_options {
     const int *cores;  /* which ones when pinned (threads entries), NULL: the first ones allowed */
     uint32_t cpu_mask; /* features allowed, of kernels/cpu.h; 0: all that AXON_CPU allows */
     int no_arena;      /* 1: the caller gives an arena to each run */
+    /* The threads to run on, shared with executors that do not run at the same time, and the caller's to free afterwards; then
+     * threads, pin and cores say nothing. NULL: threads of its own. */
+    struct ax_pool *pool;
 };
 
 /* The program must live longer than the executor. */
@@ -25,6 +29,9 @@ uint8_t *ax_exec_arena(struct ax_exec *e);            /* its own; NULL with no_a
 
 /* Steps [first, last) on the given arena (NULL: its own). Blocks until done. */
 void ax_exec_run(struct ax_exec *e, int first, int last, uint8_t *arena);
+/* The same on one thread, from within work on the pool that was given: other threads may do so at once on other arenas. Without
+ * hook, and not with ports that are bound. */
+void ax_exec_run_alone(struct ax_exec *e, int first, int last, uint8_t *arena, int thread);
 /* Called around every step when set (profiling): kernel name, step, start and end in nanoseconds of CLOCK_MONOTONIC. */
 void ax_exec_set_hook(struct ax_exec *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx);
 const char *ax_exec_kernel_name(const struct ax_exec *e, int step);

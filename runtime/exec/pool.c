@@ -162,3 +162,27 @@ void ax_pool_run(struct ax_pool *p, void (*work)(void *ctx, int thread), void *c
     work(ctx, 0);
     ax_pool_barrier(p);
 }
+
+int ax_pool_threads(const struct ax_pool *p)
+{
+    return p->threads;
+}
+
+struct items {
+    void (*item)(void *ctx, int i, int thread);
+    void *ctx;
+    int n;
+    atomic_int next;
+};
+
+static void take_items(void *ctx, int thread)
+{
+    struct items *b = ctx;
+    for (int i; (i = atomic_fetch_add(&b->next, 1)) < b->n;) b->item(b->ctx, i, thread);
+}
+
+void ax_pool_each(struct ax_pool *p, int n, void (*item)(void *ctx, int i, int thread), void *ctx)
+{
+    struct items b = {.item = item, .ctx = ctx, .n = n};
+    ax_pool_run(p, take_items, &b);
+}
