@@ -16,6 +16,27 @@ double ax_db(double ratio)
     return 10 * (2 * sum + e * 0.69314718055994530942) / 2.30258509299404568402;
 }
 
+/* The square sums of x and of x - y, in eight chains each. */
+enum { CHAINS = 8 };
+
+AX_WIDE static void add_error(const float *x, const float *y, int64_t n, double *signal, double *noise)
+{
+    double s[CHAINS] = {0}, e[CHAINS] = {0};
+    int64_t i = 0;
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (int k = 0; k < CHAINS; k++) {
+            double r = (double)x[i + k], d = r - (double)y[i + k];
+            s[k] += r * r;
+            e[k] += d * d;
+        }
+    for (int k = 0; i + k < n; k++) {
+        double r = (double)x[i + k], d = r - (double)y[i + k];
+        s[k] += r * r;
+        e[k] += d * d;
+    }
+    for (int k = 0; k < CHAINS; k++) *signal += s[k], *noise += e[k];
+}
+
 void ax_measure_init(struct ax_measure *m, struct ax_arena *a, int n_outputs)
 {
     *m = (struct ax_measure){.n_outputs = n_outputs,
@@ -101,11 +122,10 @@ void ax_measure_add(struct ax_measure *m, int o, const struct ax_shape *shape, c
 {
     double signal = 0, noise = 0, dot = 0, norm = 0;
     int64_t n = ax_shape_count(shape), classes = class_count(shape);
+    add_error(ref, got, n, &signal, &noise);
     for (int64_t i = 0; i < n; i++) {
-        double r = (double)ref[i], x = (double)got[i], d = r - x;
-        signal += r * r;
-        noise += d * d;
-        dot += r * x;
+        double x = (double)got[i];
+        dot += (double)ref[i] * x;
         norm += x * x;
     }
     m->signal[o] += signal;
@@ -193,11 +213,7 @@ static int compare_value(const struct side *f, int fo, const struct side *q, int
     if (!x) return 0;
     ax_operand_to_float(f->p, fo, ax_exec_arena(f->e), x);
     ax_operand_to_float(q->p, qo, ax_exec_arena(q->e), x + n);
-    for (int64_t i = 0; i < n; i++) {
-        double r = (double)x[i], d = r - (double)x[n + i];
-        *signal += r * r;
-        *noise += d * d;
-    }
+    add_error(x, x + n, n, signal, noise);
     free(x);
     return 1;
 }

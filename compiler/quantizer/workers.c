@@ -48,10 +48,7 @@ uint8_t **ax_arenas_new(const struct ax_exec *e, int n, struct ax_error *err)
     size_t bytes = (size_t)ax_exec_arena_bytes(e);
     uint8_t **arenas = calloc((size_t)n, sizeof *arenas);
     for (int i = 0; arenas && i < n; i++) {
-        if ((arenas[i] = aligned_alloc(64, bytes))) {
-            memset(arenas[i], 0, bytes);
-            continue;
-        }
+        if ((arenas[i] = aligned_alloc(64, bytes))) continue;
         ax_arenas_free(arenas, n);
         arenas = NULL;
     }

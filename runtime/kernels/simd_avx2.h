@@ -31,9 +31,30 @@ VF_INLINE vf vf_load_n(const float *p, int n)
 {
     return _mm256_maskload_ps(p, vf_tail(n));
 }
+/* Whole vectors apart: a masked store costs some processors a dozen cycles. */
 VF_INLINE void vf_store_n(float *p, vf v, int n)
 {
-    _mm256_maskstore_ps(p, vf_tail(n), v);
+    if (n >= VF_WIDTH)
+        vf_store(p, v);
+    else
+        _mm256_maskstore_ps(p, vf_tail(n), v);
+}
+/* Lane i of the result is lane i + 4 (2, 1) of v, for i below 4 (2, 1). */
+VF_INLINE vf vf_upper4(vf v)
+{
+    return _mm256_permute2f128_ps(v, v, 1);
+}
+VF_INLINE vf vf_upper2(vf v)
+{
+    return _mm256_permute_ps(v, 0x4E);
+}
+VF_INLINE vf vf_upper1(vf v)
+{
+    return _mm256_permute_ps(v, 0xB1);
+}
+VF_INLINE float vf_first(vf v)
+{
+    return _mm256_cvtss_f32(v);
 }
 VF_INLINE vf vf_set1(float x)
 {

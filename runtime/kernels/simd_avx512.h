@@ -35,6 +35,27 @@ VF_INLINE void vf_store_n(float *p, vf v, int n)
 {
     _mm512_mask_storeu_ps(p, vf_tail(n), v);
 }
+/* Lane i of the result is lane i + 8 (4, 2, 1) of v, for i below 8 (4, 2, 1). */
+VF_INLINE vf vf_upper8(vf v)
+{
+    return _mm512_castsi512_ps(_mm512_shuffle_i32x4(_mm512_castps_si512(v), _mm512_castps_si512(v), 0x4E));
+}
+VF_INLINE vf vf_upper4(vf v)
+{
+    return _mm512_castsi512_ps(_mm512_shuffle_i32x4(_mm512_castps_si512(v), _mm512_castps_si512(v), 0xB1));
+}
+VF_INLINE vf vf_upper2(vf v)
+{
+    return _mm512_castps128_ps512(_mm_permute_ps(_mm512_castps512_ps128(v), 0x4E));
+}
+VF_INLINE vf vf_upper1(vf v)
+{
+    return _mm512_castps128_ps512(_mm_permute_ps(_mm512_castps512_ps128(v), 0xB1));
+}
+VF_INLINE float vf_first(vf v)
+{
+    return _mm_cvtss_f32(_mm512_castps512_ps128(v));
+}
 VF_INLINE vf vf_set1(float x)
 {
     return _mm512_set1_ps(x);

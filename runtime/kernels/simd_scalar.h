@@ -36,6 +36,10 @@ VF_INLINE void vf_store_n(float *p, vf v, int n)
 {
     if (n > 0) *p = v;
 }
+VF_INLINE float vf_first(vf v)
+{
+    return v;
+}
 VF_INLINE vf vf_set1(float x)
 {
     return x;
