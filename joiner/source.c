@@ -26,13 +26,11 @@ static enum ax_status load_onnx(struct ax_join *j, struct ax_join_model *m, cons
                                 struct ax_error *err)
 {
     int n = shapes ? shapes->count : 0;
-    struct ax_input_shape *list = AX_NEW(&j->mem, struct ax_input_shape, n + 1);
-    for (int i = 0; i < n; i++) {
-        enum ax_status s = ax_input_shape_parse(shapes->item[i], &j->mem, &list[i], err);
-        if (s) return s;
-    }
+    struct ax_input_shape *list;
+    enum ax_status s = ax_input_shapes_parse(shapes ? shapes->item : NULL, n, &j->mem, &list, err);
+    if (s) return s;
     struct ax_import_options opt = {.shapes = list, .n_shapes = n, .batch = batch, .no_check = 1};
-    enum ax_status s = ax_import(m->file, &opt, &m->graph, err);
+    s = ax_import(m->file, &opt, &m->graph, err);
     return s ? s : read_precision(j, m, err);
 }
 

@@ -10,6 +10,9 @@ struct ax_input_shape { /* --input_shape NAME:1x3x224x224; name "" fits a model 
 };
 /* Reads that text; the name lives in mem. */
 enum ax_status ax_input_shape_parse(const char *text, struct ax_arena *mem, struct ax_input_shape *out, struct ax_error *err);
+/* The same for n of them. */
+enum ax_status ax_input_shapes_parse(const char *const *texts, int n, struct ax_arena *mem, struct ax_input_shape **out,
+                                     struct ax_error *err);
 struct ax_bound_input { /* an input that is to be a constant of this value (tests, shape inputs) */
     const char *name;
     enum ax_dtype dtype;

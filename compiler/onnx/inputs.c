@@ -23,6 +23,15 @@ enum ax_status ax_input_shape_parse(const char *text, struct ax_arena *mem, stru
     return AX_OK;
 }
 
+enum ax_status ax_input_shapes_parse(const char *const *texts, int n, struct ax_arena *mem, struct ax_input_shape **out,
+                                     struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    *out = AX_NEW(mem, struct ax_input_shape, n + 1);
+    for (int i = 0; i < n && !s; i++) s = ax_input_shape_parse(texts[i], mem, &(*out)[i], err);
+    return s;
+}
+
 static const Onnx__TypeProto__Tensor *tensor_type(const Onnx__ValueInfoProto *v)
 {
     return v->type && v->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? v->type->tensor_type : NULL;

@@ -129,11 +129,9 @@ static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
 {
     const struct ax_compile_settings *set = j->set;
     int n = set->input_shapes.count, n_samples = 0;
-    struct ax_input_shape *shapes = AX_NEW(&j->mem, struct ax_input_shape, n + 1);
-    for (int i = 0; i < n; i++) {
-        enum ax_status s = ax_input_shape_parse(set->input_shapes.item[i], &j->mem, &shapes[i], err);
-        if (s) return s;
-    }
+    struct ax_input_shape *shapes;
+    enum ax_status s = ax_input_shapes_parse(set->input_shapes.item, n, &j->mem, &shapes, err);
+    if (s) return s;
     struct ax_import_options opt = {.shapes = shapes,
                                     .n_shapes = n,
                                     .batch = set->batch,

@@ -293,9 +293,5 @@ enum ax_status ax_job_follow_pipeline(struct ax_compile_job *j, bool *changed, s
     *changed = bytes != strlen(text) || memcmp(there, text, bytes) != 0;
     free(there);
     if (!*changed) return AX_OK;
-    struct ax_commit *c = ax_commit_new();
-    s = ax_commit_add_text(c, own_path(j), text, err);
-    if (!s) s = ax_commit_finish(c, err);
-    ax_commit_free(c);
-    return s;
+    return ax_file_write_text(own_path(j), text, err);
 }

@@ -150,11 +150,21 @@ enum ax_status ax_commit_finish(struct ax_commit *c, struct ax_error *err)
     return AX_OK;
 }
 
-enum ax_status ax_file_write(const char *path, const void *data, size_t bytes, struct ax_error *err)
+enum ax_status ax_file_write_parts(const char *path, const struct ax_part *parts, int count, struct ax_error *err)
 {
     struct ax_commit *c = ax_commit_new();
-    enum ax_status s = ax_commit_add(c, path, data, bytes, err);
+    enum ax_status s = ax_commit_add_parts(c, path, parts, count, err);
     if (!s) s = ax_commit_finish(c, err);
     ax_commit_free(c);
     return s;
+}
+
+enum ax_status ax_file_write(const char *path, const void *data, size_t bytes, struct ax_error *err)
+{
+    return ax_file_write_parts(path, &(struct ax_part){data, bytes}, 1, err);
+}
+
+enum ax_status ax_file_write_text(const char *path, const char *text, struct ax_error *err)
+{
+    return ax_file_write(path, text, strlen(text), err);
 }

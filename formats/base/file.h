@@ -57,6 +57,8 @@ void ax_commit_free(struct ax_commit *c); /* NULL is fine */
 
 /* One file in a commit of its own. */
 enum ax_status ax_file_write(const char *path, const void *data, size_t bytes, struct ax_error *err);
+enum ax_status ax_file_write_parts(const char *path, const struct ax_part *parts, int count, struct ax_error *err);
+enum ax_status ax_file_write_text(const char *path, const char *text, struct ax_error *err);
 
 /* Makes the folder and those above it that are missing. */
 enum ax_status ax_dir_make(const char *path, struct ax_error *err);

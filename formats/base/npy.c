@@ -301,9 +301,5 @@ enum ax_status ax_npy_write(const char *path, const struct ax_array *a, struct a
 {
     char header[AX_NPY_HEADER];
     struct ax_part parts[2] = {{header, ax_npy_header(a, header)}, {a->data, a->bytes}};
-    struct ax_commit *c = ax_commit_new();
-    enum ax_status s = ax_commit_add_parts(c, path, parts, 2, err);
-    if (!s) s = ax_commit_finish(c, err);
-    ax_commit_free(c);
-    return s;
+    return ax_file_write_parts(path, parts, 2, err);
 }

@@ -79,6 +79,19 @@ int64_t ax_window_out(const struct ax_window *w, int i, int64_t in, bool ceil_mo
 enum ax_status ax_rule_fused(const struct ax_graph *g, int node, int64_t channels, const struct ax_shape *out,
                              struct ax_error *err);
 
+/* A row of the op table, of ONNX's own operators or of those that only passes make: inputs at least and at most (-1: any
+ * number), outputs at most, at least one; then the other fields by name. */
+#define AX_OP_OF_DOMAIN(DOMAIN, row, NAME, MIN_IN, MAX_IN, MAX_OUT, ...)                                                       \
+    const struct ax_op_row row = {.name = NAME,                                                                                \
+                                  .domain = DOMAIN,                                                                            \
+                                  .min_inputs = MIN_IN,                                                                        \
+                                  .max_inputs = MAX_IN,                                                                        \
+                                  .min_outputs = 1,                                                                            \
+                                  .max_outputs = MAX_OUT,                                                                      \
+                                  __VA_ARGS__}
+#define AX_ONNX_OP(...) AX_OP_OF_DOMAIN("", __VA_ARGS__)
+#define AX_AXON_OP(...) AX_OP_OF_DOMAIN("axon", __VA_ARGS__)
+
 /* Attribute rows that several operators share, and the end of a list. */
 #define AX_ATTRS_ACT                                                                                                           \
     {"act", AX_KIND_STRING, "activation fused by a pass (formats/program/activation.h); default none"},                        \

@@ -151,18 +151,15 @@ enum ax_status ax_page_write(const struct ax_page *p, const char *path, struct a
 {
     char *json = data_of(p), *data = without_markup(json);
     const char *hole = strstr(ax_page_template, mark);
-    struct ax_commit *c = ax_commit_new();
-    enum ax_status s = AX_OK;
+    enum ax_status s;
     if (!data || !hole) {
         s = ax_fail(err, AX_NO_MEMORY, "%s: no memory for the page", path);
     } else {
         const struct ax_part parts[3] = {{ax_page_template, (size_t)(hole - ax_page_template)},
                                          {data, strlen(data)},
                                          {hole + strlen(mark), strlen(hole + strlen(mark))}};
-        s = ax_commit_add_parts(c, path, parts, 3, err);
+        s = ax_file_write_parts(path, parts, 3, err);
     }
-    if (!s) s = ax_commit_finish(c, err);
-    ax_commit_free(c);
     free(data);
     free(json);
     return s;

@@ -211,10 +211,7 @@ enum ax_status ax_trace_write(const struct ax_record *r, const char *model, cons
     ax_jw_end(w.json);
     ax_jw_end(w.json);
     char *text = ax_jw_finish(w.json);
-    struct ax_commit *c = ax_commit_new();
-    enum ax_status s = ax_commit_add_text(c, path, text, err);
-    if (!s) s = ax_commit_finish(c, err);
-    ax_commit_free(c);
+    enum ax_status s = ax_file_write_text(path, text, err);
     free(text);
     return s;
 }

@@ -85,10 +85,7 @@ static enum ax_status open_model(struct ax_bench *b, const struct settings *set,
 static enum ax_status save_profile(const struct ax_bench *b, const char *path, struct ax_error *err)
 {
     char *text = ax_profile_text(&b->profile);
-    struct ax_commit *c = ax_commit_new();
-    enum ax_status s = ax_commit_add_text(c, path, text, err);
-    if (!s) s = ax_commit_finish(c, err);
-    ax_commit_free(c);
+    enum ax_status s = ax_file_write_text(path, text, err);
     free(text);
     return s;
 }

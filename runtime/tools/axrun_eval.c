@@ -283,10 +283,7 @@ static enum ax_status write_detections(const struct ax_eval *e, const char *path
     for (int i = 0; i < e->pipe[0].found.count; i++) json_detection(w, &e->truth, &e->pipe[0].found.item[i]);
     ax_jw_end(w);
     char *text = ax_jw_finish(w);
-    struct ax_commit *c = ax_commit_new();
-    enum ax_status s = ax_commit_add_text(c, path, text, err);
-    if (!s) s = ax_commit_finish(c, err);
-    ax_commit_free(c);
+    enum ax_status s = ax_file_write_text(path, text, err);
     free(text);
     return s;
 }

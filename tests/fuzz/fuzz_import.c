@@ -128,16 +128,6 @@ static void quantized(struct model *m)
     model_output(m, "y");
 }
 
-static void branch(struct bytes *a, const char *name, const char *op)
-{
-    struct bytes g = {0};
-    put_node(&g, op, "x", "inner", "", NULL);
-    put_text(&g, 2, name);
-    put_value(&g, 12, "inner", MODEL_FLOAT, NULL);
-    put_text(a, 1, name);
-    put_message(a, 6, &g);
-}
-
 static void conditional(struct model *m)
 {
     struct bytes node = {0}, a = {0};
@@ -147,9 +137,9 @@ static void conditional(struct model *m)
     put_text(&node, 1, "yes");
     put_text(&node, 2, "y");
     put_text(&node, 4, "If");
-    branch(&a, "then_branch", "Relu");
+    model_branch(&a, "then_branch", "Relu");
     put_message(&node, 5, &a);
-    branch(&a, "else_branch", "Sigmoid");
+    model_branch(&a, "else_branch", "Sigmoid");
     put_message(&node, 5, &a);
     put_message(&m->graph, 1, &node);
     model_output(m, "y");

@@ -344,17 +344,23 @@ static void sharing(void **state)
     ax_join_free(&j);
 }
 
+/* Two models that share nothing but the input. */
+static void joined_pair(struct ax_join *j)
+{
+    ax_join_init(j);
+    simple(j, "a", "x", nchw, 2);
+    simple(j, "b", "x", nchw, 3);
+    plan(j);
+    ok(ax_join_graph(j, &err));
+}
+
 /* -- memory -- */
 
 static void memory(void **state)
 {
     (void)state;
     struct ax_join j;
-    ax_join_init(&j);
-    simple(&j, "a", "x", nchw, 2);
-    simple(&j, "b", "x", nchw, 3);
-    plan(&j);
-    ok(ax_join_graph(&j, &err));
+    joined_pair(&j);
     enum { STEPS = 5 };
     struct ax_operand operands[STEPS + 1] = {[STEPS] = {.space = AX_SPACE_ARENA, .bytes = 50}};
     struct ax_step steps[STEPS];
@@ -397,11 +403,7 @@ static void precision(void **state)
 {
     (void)state;
     struct ax_join j;
-    ax_join_init(&j);
-    simple(&j, "a", "x", nchw, 2);
-    simple(&j, "b", "x", nchw, 3);
-    plan(&j);
-    ok(ax_join_graph(&j, &err));
+    joined_pair(&j);
     struct ax_precision p =
         read_rules(&j.mem, "[{\"layers\": \"output\", \"mode\": \"a8_w8\"}, {\"outputs\": [\"b/*\"], \"mode\": "
                            "\"float32\"}, {\"layers\": [\"a/*\"], \"mode\": \"float32\"}, {\"layers\": "

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_bits.py TOOLS CACHE NAME...: the int8 model gives the same bits with processor features masked one after another, with 1
 and 2 threads and whatever memory held before, and recompiling gives the same bytes."""
-import hashlib, os, shutil, sys, tempfile
+import hashlib, os, shutil, tempfile
 
 import zoo
 import numpy as np
@@ -40,12 +40,4 @@ def check(tools, cache, name):
 
 
 if __name__ == '__main__':
-    tools, cache, names = sys.argv[1], sys.argv[2], zoo.at_hand(sys.argv[3:])
-    failed = 0
-    for n in names:
-        try: why = check(tools, cache, n)
-        except Exception as x: why = str(x)
-        if why:
-            print(f'{n}: FAILED: {why}', flush=True)
-            failed += 1
-    sys.exit(1 if failed else 0)
+    zoo.check_each(check)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """test_cascade.py TOOLS CACHE: cascades of real models: palms and hands, persons and poses, objects and classes."""
-import json, lzma, math, os, subprocess, sys, tempfile
+import json, math, os, subprocess, sys, tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SHARED = os.path.join(os.path.dirname(ROOT), 'shared', 'models')
+from shared import ROOT, SHARED, skip, unpacked
+
 DATA = os.path.join(SHARED, 'data')
 # name: folder, family, calibration pictures, how many
 MODELS = {'palm_detection_192': ('pose', 'palm', 'hands', 8), 'hand_landmark_224': ('pose', 'hand_landmark', 'hands', 8),
@@ -17,21 +17,6 @@ OBJECT_CLASS = {'name': 'object_class', 'stages': [
     {'name': 'detector', 'model': 'yolov8n_640'},
     {'name': 'class', 'model': 'mobilenetv2-7', 'regions': {'min_score': 0.3, 'max': 10, 'fit': 'stretch'}}]}
 BUSES = {654, 734, 779, 874, 705, 829}  # minibus, police van, school bus, trolleybus, passenger car, streetcar
-
-
-def skip(why):
-    print('skipped:', why)
-    sys.exit(77)
-
-
-def plain(name, cache):
-    path = os.path.join(SHARED, MODELS[name][0], name + '.onnx')
-    if os.path.exists(path): return path
-    out = os.path.join(cache, name + '.onnx')
-    if not os.path.exists(out):
-        with open(out + '.part', 'wb') as f: f.write(lzma.open(path + '.xz').read())
-        os.rename(out + '.part', out)
-    return out
 
 
 def tool(*command):
@@ -123,9 +108,9 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         os.environ['AXON_LEASE_DIR'] = os.path.join(work, 'leases')
         os.chdir(work)
-        for name, (_, family, calib, count) in MODELS.items():
-            tool(os.path.join(tools, 'axcompile'), plain(name, cache), '--family', family, '--calib', os.path.join(DATA, calib),
-                 '-n', count)
+        for name, (folder, family, calib, count) in MODELS.items():
+            tool(os.path.join(tools, 'axcompile'), unpacked(folder, name, cache), '--family', family,
+                 '--calib', os.path.join(DATA, calib), '-n', count)
         hands(tools)
         poses(tools)
         classes(tools)

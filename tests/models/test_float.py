@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_float.py TOOLS CACHE NAME...: the float program of each real model against onnxruntime on the same inputs.
 The largest error may be 1e-3 of the output's range."""
-import os, shutil, sys, tempfile
+import os, shutil, tempfile
 
 import zoo
 import numpy as np
@@ -26,12 +26,4 @@ def check(tools, cache, name):
 
 
 if __name__ == '__main__':
-    tools, cache, names = sys.argv[1], sys.argv[2], zoo.at_hand(sys.argv[3:])
-    failed = 0
-    for n in names:
-        try: why = check(tools, cache, n)
-        except Exception as x: why = str(x)
-        if why:
-            print(f'{n}: FAILED: {why}', flush=True)
-            failed += 1
-    sys.exit(1 if failed else 0)
+    zoo.check_each(check)

@@ -1,9 +1,8 @@
 """Where the real models lie and how each is fed: what the model tests share. Nothing of it ships: the models stand in ../shared
 beside a developer's checkout, and tests that need them are skipped (exit code 77) where they are absent."""
-import lzma, os, subprocess, sys
+import os, subprocess, sys
 
-SKIP = 77
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from shared import ROOT, SHARED, SKIP, need_shared, skip, unpacked  # noqa: F401
 
 
 def use_test_python():
@@ -21,8 +20,6 @@ def use_test_python():
 use_test_python()
 import numpy as np  # noqa: E402
 
-SHARED = os.path.join(os.path.dirname(ROOT), 'shared', 'models')
-
 SHIPPED = ['digits', 'shapes']
 
 # name: (folder, symbolic or wrong input shapes to set)
@@ -37,15 +34,6 @@ CORE = {
 ARCH = ['convnext_tiny', 'deeplabv3_mnv3', 'deit_tiny', 'densenet121', 'efficientnet_b0', 'fastvit_t8', 'inception_v3',
         'mobilenet_v2', 'mobilenet_v3_large', 'mobilenetv4_small', 'regnet_y_400mf', 'resnet18', 'resnet50',
         'shufflenet_v2_x1_0']
-
-
-def skip(why):
-    print('skipped:', why)
-    sys.exit(SKIP)
-
-
-def need_shared():
-    if not os.path.isdir(SHARED): skip('the real models are not here (../shared/models)')
 
 
 def at_hand(names):
@@ -67,13 +55,7 @@ def path_of(name, cache):
             skel.fill(os.path.join(SHARED, 'arch', name + '.onnx.xz'), out + '.part')
             os.rename(out + '.part', out)
         return out
-    plain = os.path.join(SHARED, CORE[name], name + '.onnx')
-    if os.path.exists(plain): return plain
-    out = os.path.join(cache, name + '.onnx')
-    if not os.path.exists(out):
-        with open(out + '.part', 'wb') as f: f.write(lzma.open(plain + '.xz').read())
-        os.rename(out + '.part', out)
-    return out
+    return unpacked(CORE[name], name, cache)
 
 
 def session(path):
@@ -122,3 +104,16 @@ def run_axon(tools, artifact, inputs, work, *args, env=None):
     np.savez(a, **inputs)
     tool(tools, 'axrun', artifact, '--tensors', a, '--out', b, *args, env=env)
     with np.load(b) as z: return {k: z[k] for k in z.files}
+
+
+def check_each(check):
+    """The program TOOLS CACHE NAME...: check(tools, cache, name) says what is wrong, or None, for each model that is there."""
+    tools, cache, names = sys.argv[1], sys.argv[2], at_hand(sys.argv[3:])
+    failed = 0
+    for n in names:
+        try: why = check(tools, cache, n)
+        except Exception as x: why = str(x)
+        if why:
+            print(f'{n}: FAILED: {why}', flush=True)
+            failed += 1
+    sys.exit(1 if failed else 0)

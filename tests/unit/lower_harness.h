@@ -91,6 +91,15 @@ static inline void lh_string(struct ax_graph *g, const char *name, const char *v
 {
     ax_node_set_string(g, lh_last(g), name, v);
 }
+/* The attributes of a square convolution in two dimensions. */
+static inline void lh_conv_attributes(struct ax_graph *g, int group, int k, int stride, int dilation, int pad)
+{
+    lh_int(g, "group", group);
+    lh_ints(g, "kernel_shape", 2, k, k);
+    lh_ints(g, "strides", 2, stride, stride);
+    lh_ints(g, "dilations", 2, dilation, dilation);
+    lh_ints(g, "pads", 4, pad, pad, pad, pad);
+}
 static inline void lh_infer(struct ax_graph *g)
 {
     struct ax_error err;

@@ -241,6 +241,18 @@ static inline void model_node(struct model *m, const char *op, const char *in, c
     put_node(&m->graph, op, in, out, attributes, NULL);
 }
 
+/* An attribute of If: a graph of one node from x, which belongs to the graph around it, to "inner". */
+static inline void model_branch(struct bytes *attribute, const char *name, const char *op)
+{
+    struct bytes g = {0};
+    put_node(&g, op, "x", "inner", "", NULL);
+    put_text(&g, 2, name);
+    put_value(&g, 12, "inner", MODEL_FLOAT, NULL);
+    put_text(attribute, 1, name);
+    put_message(attribute, 6, &g);
+    put_int(attribute, 20, 5);
+}
+
 /* The whole file in memory; releases the graph. */
 static inline struct bytes model_bytes(struct model *m)
 {

@@ -598,17 +598,6 @@ static void cuts(void **state)
 
 /* -- If -- */
 
-static void branch(struct bytes *attribute, const char *name, const char *op)
-{
-    struct bytes g = {0};
-    put_node(&g, op, "x", "inner", "", NULL);
-    put_text(&g, 2, name);
-    put_value(&g, 12, "inner", MODEL_FLOAT, NULL);
-    put_text(attribute, 1, name);
-    put_message(attribute, 6, &g);
-    put_int(attribute, 20, 5);
-}
-
 static void constant_if(void **state)
 {
     (void)state;
@@ -620,9 +609,9 @@ static void constant_if(void **state)
     put_text(&node, 1, "yes");
     put_text(&node, 2, "y");
     put_text(&node, 4, "If");
-    branch(&a, "then_branch", "Relu");
+    model_branch(&a, "then_branch", "Relu");
     put_message(&node, 5, &a);
-    branch(&a, "else_branch", "Loop");
+    model_branch(&a, "else_branch", "Loop");
     put_message(&node, 5, &a);
     put_message(&m.graph, 1, &node);
     model_output(&m, "y");

@@ -85,11 +85,7 @@ static void check_conv(const struct conv *t)
     int b = lh_const(g, SHAPE(t->n), 1);
     int y = lh_node(g, t->transposed ? AX_OP_CONV_TRANSPOSE : AX_OP_CONV, IN(x, w, b, r));
     if (t->nhwc) lh_int(g, "nhwc", 1);
-    lh_int(g, "group", t->groups);
-    lh_ints(g, "kernel_shape", 2, t->k, t->k);
-    lh_ints(g, "strides", 2, t->stride, t->stride);
-    lh_ints(g, "dilations", 2, t->dilation, t->dilation);
-    lh_ints(g, "pads", 4, t->pad, t->pad, t->pad, t->pad);
+    lh_conv_attributes(g, t->groups, t->k, t->stride, t->dilation, t->pad);
     if (t->act) lh_string(g, "act", t->act);
     if (t->residual) lh_string(g, "residual", t->residual);
     lh_infer(g);

@@ -24,11 +24,7 @@ static int conv_node(struct ax_graph *g, int x, const struct conv_case *t, int r
     int w = lh_const(g, SHAPE(t->n, t->c / t->groups, t->k, t->k), 0.5f), b = lh_const(g, SHAPE(t->n), 0.5f);
     int y = lh_node(g, AX_OP_CONV, IN(x, w, b, residual));
     lh_int(g, "nhwc", 1);
-    lh_int(g, "group", t->groups);
-    lh_ints(g, "kernel_shape", 2, t->k, t->k);
-    lh_ints(g, "strides", 2, t->stride, t->stride);
-    lh_ints(g, "dilations", 2, t->dilation, t->dilation);
-    lh_ints(g, "pads", 4, t->pad, t->pad, t->pad, t->pad);
+    lh_conv_attributes(g, t->groups, t->k, t->stride, t->dilation, t->pad);
     if (t->act) lh_string(g, "act", t->act);
     if (residual >= 0) lh_string(g, "residual", t->residual == 2 ? "post" : "pre");
     lh_infer(g);

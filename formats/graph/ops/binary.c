@@ -2,28 +2,9 @@
 #include "graph/infer.h"
 
 #define BINARY(row, NAME, SINCE, ATTRS, QUANT, NOTE)                                                                           \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = 2,                                                                             \
-                                  .max_inputs = 2,                                                                             \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = QUANT,                                                                              \
-                                  .infer = ax_infer_broadcast,                                                                 \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 2, 2, 1, .since = SINCE, .attrs = ATTRS, .quant = QUANT, .infer = ax_infer_broadcast, .note = NOTE)
 #define VARIADIC(row, NAME, SINCE, NOTE)                                                                                       \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = 1,                                                                             \
-                                  .max_inputs = -1,                                                                            \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .quant = AX_Q_FLOAT,                                                                         \
-                                  .infer = ax_infer_broadcast,                                                                 \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 1, -1, 1, .since = SINCE, .quant = AX_Q_FLOAT, .infer = ax_infer_broadcast, .note = NOTE)
 
 static const struct ax_attr_row act[] = {AX_ATTRS_ACT, AX_ATTRS_END};
 static const struct ax_attr_row mod[] = {
@@ -54,15 +35,5 @@ static enum ax_status infer_prelu(struct ax_graph *g, int node, struct ax_error 
 }
 
 static const struct ax_attr_row prelu[] = {AX_ATTR_NHWC, AX_ATTRS_END};
-const struct ax_op_row ax_op_prelu = {
-    .name = "PRelu",
-    .domain = "",
-    .since = 1,
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = prelu,
-    .quant = AX_Q_FLOAT,
-    .infer = infer_prelu,
-    .note = "Constant slopes by channel are fused into the operator before it, in int8 too; others in float."};
+AX_ONNX_OP(ax_op_prelu, "PRelu", 2, 2, 1, .since = 1, .attrs = prelu, .quant = AX_Q_FLOAT, .infer = infer_prelu,
+           .note = "Constant slopes by channel are fused into the operator before it, in int8 too; others in float.");

@@ -42,39 +42,10 @@ static const struct ax_attr_row cast[] = {{"to", AX_KIND_INT, "a number of enum 
 static const struct ax_attr_row axis[] = {{"axis", AX_KIND_INT, "of the scales, where there are several; default 1"},
                                           AX_ATTRS_END};
 
-const struct ax_op_row ax_op_cast = {
-    .name = "Cast",
-    .domain = "",
-    .since = 1,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = cast,
-    .quant = AX_Q_FLOAT,
-    .infer = infer_cast,
-    .note = "Between float32, integers and bool; float16 and double count as float32. Not to or from strings."};
-const struct ax_op_row ax_op_quantize_linear = {
-    .name = "QuantizeLinear",
-    .domain = "",
-    .since = 10,
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = axis,
-    .quant = AX_Q_FLOAT,
-    .infer = infer_quantize,
-    .note = "The output has the type of zero_point. The model's own scales are kept. Blocked quantization is not supported."};
-const struct ax_op_row ax_op_dequantize_linear = {
-    .name = "DequantizeLinear",
-    .domain = "",
-    .since = 10,
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = axis,
-    .quant = AX_Q_FLOAT,
-    .infer = infer_dequantize,
-    .note = "The model's own scales are kept. Blocked quantization is not supported."};
+AX_ONNX_OP(ax_op_cast, "Cast", 1, 1, 1, .since = 1, .attrs = cast, .quant = AX_Q_FLOAT, .infer = infer_cast,
+           .note = "Between float32, integers and bool; float16 and double count as float32. Not to or from strings.");
+AX_ONNX_OP(
+    ax_op_quantize_linear, "QuantizeLinear", 3, 3, 1, .since = 10, .attrs = axis, .quant = AX_Q_FLOAT, .infer = infer_quantize,
+    .note = "The output has the type of zero_point. The model's own scales are kept. Blocked quantization is not supported.");
+AX_ONNX_OP(ax_op_dequantize_linear, "DequantizeLinear", 3, 3, 1, .since = 10, .attrs = axis, .quant = AX_Q_FLOAT,
+           .infer = infer_dequantize, .note = "The model's own scales are kept. Blocked quantization is not supported.");

@@ -15,16 +15,7 @@ static enum ax_status infer_bool(struct ax_graph *g, int node, struct ax_error *
 }
 
 #define COMPARE(row, NAME, SINCE, NOTE)                                                                                        \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = 2,                                                                             \
-                                  .max_inputs = 2,                                                                             \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .quant = AX_Q_FLOAT,                                                                         \
-                                  .infer = infer_bool,                                                                         \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 2, 2, 1, .since = SINCE, .quant = AX_Q_FLOAT, .infer = infer_bool, .note = NOTE)
 
 COMPARE(ax_op_equal, "Equal", 1, "float32, int32, int64 and bool.");
 COMPARE(ax_op_greater, "Greater", 1, "float32, int32 and int64.");

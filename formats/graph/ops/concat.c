@@ -57,25 +57,7 @@ static const struct ax_attr_row concat[] = {{"axis", AX_KIND_INT, "always there"
 static const struct ax_attr_row split[] = {
     {"axis", AX_KIND_INT, "default 0"}, {"split", AX_KIND_INTS, "sizes, one an output; always there"}, AX_ATTRS_END};
 
-const struct ax_op_row ax_op_concat = {.name = "Concat",
-                                       .domain = "",
-                                       .since = 1,
-                                       .min_inputs = 1,
-                                       .max_inputs = -1,
-                                       .min_outputs = 1,
-                                       .max_outputs = 1,
-                                       .attrs = concat,
-                                       .quant = AX_Q_MOVE,
-                                       .infer = infer_concat,
-                                       .note = "Along channels it costs nothing in int8: each part keeps its own scales."};
-const struct ax_op_row ax_op_split = {.name = "Split",
-                                      .domain = "",
-                                      .since = 1,
-                                      .min_inputs = 1,
-                                      .max_inputs = 1,
-                                      .min_outputs = 1,
-                                      .max_outputs = -1,
-                                      .attrs = split,
-                                      .quant = AX_Q_MOVE,
-                                      .infer = infer_split,
-                                      .note = "Sizes must be constant."};
+AX_ONNX_OP(ax_op_concat, "Concat", 1, -1, 1, .since = 1, .attrs = concat, .quant = AX_Q_MOVE, .infer = infer_concat,
+           .note = "Along channels it costs nothing in int8: each part keeps its own scales.");
+AX_ONNX_OP(ax_op_split, "Split", 1, 1, -1, .since = 1, .attrs = split, .quant = AX_Q_MOVE, .infer = infer_split,
+           .note = "Sizes must be constant.");

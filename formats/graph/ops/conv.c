@@ -55,15 +55,5 @@ static const struct ax_attr_row attrs[] = {
     AX_ATTRS_ACT,
     AX_ATTRS_END};
 
-const struct ax_op_row ax_op_conv = {
-    .name = "Conv",
-    .domain = "",
-    .since = 1,
-    .min_inputs = 2,
-    .max_inputs = 5,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = attrs,
-    .quant = AX_Q_WEIGHTED,
-    .infer = infer_conv,
-    .note = "1-D and 2-D, groups, depthwise, strides, dilations, every auto_pad. Weights must be constant."};
+AX_ONNX_OP(ax_op_conv, "Conv", 2, 5, 1, .since = 1, .attrs = attrs, .quant = AX_Q_WEIGHTED, .infer = infer_conv,
+           .note = "1-D and 2-D, groups, depthwise, strides, dilations, every auto_pad. Weights must be constant.");

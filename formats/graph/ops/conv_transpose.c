@@ -44,15 +44,7 @@ static const struct ax_attr_row attrs[] = {
     AX_ATTRS_ACT,
     AX_ATTRS_END};
 
-const struct ax_op_row ax_op_conv_transpose = {
-    .name = "ConvTranspose",
-    .domain = "",
-    .since = 1,
-    .min_inputs = 2,
-    .max_inputs = 5,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = attrs,
-    .quant = AX_Q_WEIGHTED,
+AX_ONNX_OP(
+    ax_op_conv_transpose, "ConvTranspose", 2, 5, 1, .since = 1, .attrs = attrs, .quant = AX_Q_WEIGHTED,
     .infer = infer_conv_transpose,
-    .note = "1-D and 2-D, groups, strides, dilations, output_padding, output_shape, every auto_pad. Weights must be constant."};
+    .note = "1-D and 2-D, groups, strides, dilations, output_padding, output_shape, every auto_pad. Weights must be constant.");

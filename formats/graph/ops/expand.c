@@ -29,25 +29,7 @@ static enum ax_status infer_tile(struct ax_graph *g, int node, struct ax_error *
 static const struct ax_attr_row expand[] = {{"shape", AX_KIND_INTS, "the output's; always there"}, AX_ATTRS_END};
 static const struct ax_attr_row tile[] = {{"repeats", AX_KIND_INTS, "one a dimension"}, AX_ATTRS_END};
 
-const struct ax_op_row ax_op_expand = {.name = "Expand",
-                                       .domain = "",
-                                       .since = 8,
-                                       .min_inputs = 1,
-                                       .max_inputs = 1,
-                                       .min_outputs = 1,
-                                       .max_outputs = 1,
-                                       .attrs = expand,
-                                       .quant = AX_Q_FLOAT,
-                                       .infer = infer_expand,
-                                       .note = "Any type; the shape must be constant."};
-const struct ax_op_row ax_op_tile = {.name = "Tile",
-                                     .domain = "",
-                                     .since = 6,
-                                     .min_inputs = 1,
-                                     .max_inputs = 1,
-                                     .min_outputs = 1,
-                                     .max_outputs = 1,
-                                     .attrs = tile,
-                                     .quant = AX_Q_FLOAT,
-                                     .infer = infer_tile,
-                                     .note = "Any type; repeats must be constant."};
+AX_ONNX_OP(ax_op_expand, "Expand", 1, 1, 1, .since = 8, .attrs = expand, .quant = AX_Q_FLOAT, .infer = infer_expand,
+           .note = "Any type; the shape must be constant.");
+AX_ONNX_OP(ax_op_tile, "Tile", 1, 1, 1, .since = 6, .attrs = tile, .quant = AX_Q_FLOAT, .infer = infer_tile,
+           .note = "Any type; repeats must be constant.");

@@ -99,17 +99,7 @@ static const struct ax_attr_row batch_dims[] = {{"batch_dims", AX_KIND_INT, "def
 static const struct ax_attr_row scatter[] = {{"reduction", AX_KIND_STRING, "none (default); no other"}, AX_ATTRS_END};
 
 #define GATHER(row, NAME, SINCE, INPUTS, ATTRS, RULE, NOTE)                                                                    \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = INPUTS,                                                                        \
-                                  .max_inputs = INPUTS,                                                                        \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = AX_Q_FLOAT,                                                                         \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, INPUTS, INPUTS, 1, .since = SINCE, .attrs = ATTRS, .quant = AX_Q_FLOAT, .infer = RULE, .note = NOTE)
 
 GATHER(ax_op_gather, "Gather", 1, 2, axis, infer_gather, "Any type; indices int32 or int64.");
 GATHER(ax_op_gather_elements, "GatherElements", 11, 2, axis, infer_gather_elements, "Any type; indices int32 or int64.");

@@ -21,15 +21,7 @@ static enum ax_status infer_lookup(struct ax_graph *g, int node, struct ax_error
     return ax_rule_set(g, node, 0, AX_DTYPE_INT8, &x, err);
 }
 
-const struct ax_op_row ax_op_lookup = {
-    .name = "Lookup",
-    .domain = "axon",
-    .since = 1,
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .quant = AX_Q_FLOAT,
-    .infer = infer_lookup,
+AX_AXON_OP(
+    ax_op_lookup, "Lookup", 2, 2, 1, .since = 1, .quant = AX_Q_FLOAT, .infer = infer_lookup,
     .note =
-        "int8 to int8: y = table[c or 0][x + 128], c along the last axis. Made by the joiner, from a branch's normalization."};
+        "int8 to int8: y = table[c or 0][x + 128], c along the last axis. Made by the joiner, from a branch's normalization.");

@@ -53,25 +53,7 @@ static const struct ax_attr_row gemm[] = {{"alpha", AX_KIND_FLOAT, "default 1"},
                                           {"transB", AX_KIND_INT, "0 (default) or 1"},
                                           AX_ATTRS_END};
 
-const struct ax_op_row ax_op_matmul = {.name = "MatMul",
-                                       .domain = "",
-                                       .since = 1,
-                                       .min_inputs = 2,
-                                       .max_inputs = 5,
-                                       .min_outputs = 1,
-                                       .max_outputs = 1,
-                                       .attrs = matmul,
-                                       .quant = AX_Q_WEIGHTED,
-                                       .infer = infer_matmul,
-                                       .note = "Any ranks. Constant weights in int8; of two activations in float."};
-const struct ax_op_row ax_op_gemm = {.name = "Gemm",
-                                     .domain = "",
-                                     .since = 1,
-                                     .min_inputs = 2,
-                                     .max_inputs = 3,
-                                     .min_outputs = 1,
-                                     .max_outputs = 1,
-                                     .attrs = gemm,
-                                     .quant = AX_Q_WEIGHTED,
-                                     .infer = infer_gemm,
-                                     .note = "alpha, beta and transposes; C may be absent."};
+AX_ONNX_OP(ax_op_matmul, "MatMul", 2, 5, 1, .since = 1, .attrs = matmul, .quant = AX_Q_WEIGHTED, .infer = infer_matmul,
+           .note = "Any ranks. Constant weights in int8; of two activations in float.");
+AX_ONNX_OP(ax_op_gemm, "Gemm", 2, 3, 1, .since = 1, .attrs = gemm, .quant = AX_Q_WEIGHTED, .infer = infer_gemm,
+           .note = "alpha, beta and transposes; C may be absent.");

@@ -72,17 +72,8 @@ static const struct ax_attr_row lrn[] = {{"size", AX_KIND_INT, "channels summed;
 static const struct ax_attr_row softmax[] = {{"axis", AX_KIND_INT, "default -1"}, AX_ATTRS_END};
 
 #define NORM(row, NAME, SINCE, MIN_IN, MAX_IN, MAX_OUT, ATTRS, RULE, NOTE)                                                     \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = MIN_IN,                                                                        \
-                                  .max_inputs = MAX_IN,                                                                        \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = MAX_OUT,                                                                      \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = AX_Q_FLOAT,                                                                         \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, MIN_IN, MAX_IN, MAX_OUT, .since = SINCE, .attrs = ATTRS, .quant = AX_Q_FLOAT, .infer = RULE,         \
+               .note = NOTE)
 
 NORM(ax_op_batch_normalization, "BatchNormalization", 1, 5, 5, 1, batch_norm, infer_by_channel,
      "Inference form only; folded into the convolution or product before it where it can.");

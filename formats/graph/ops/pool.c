@@ -54,17 +54,7 @@ static const struct ax_attr_row average_pool[] = {
 static const struct ax_attr_row global[] = {AX_ATTR_NHWC, AX_ATTRS_ACT, AX_ATTRS_END};
 
 #define POOL(row, NAME, ATTRS, QUANT, RULE, NOTE)                                                                              \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = 1,                                                                                  \
-                                  .min_inputs = 1,                                                                             \
-                                  .max_inputs = 1,                                                                             \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = QUANT,                                                                              \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 1, 1, 1, .since = 1, .attrs = ATTRS, .quant = QUANT, .infer = RULE, .note = NOTE)
 
 POOL(ax_op_max_pool, "MaxPool", max_pool, AX_Q_MAXPOOL, infer_pool,
      "1-D and 2-D, every auto_pad, ceil_mode; the output of indices and storage_order 1 are not supported.");

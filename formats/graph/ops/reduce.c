@@ -62,17 +62,7 @@ static const struct ax_attr_row arg[] = {
     AX_ATTRS_END};
 
 #define REDUCE(row, NAME, ATTRS, QUANT, RULE, NOTE)                                                                            \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = 1,                                                                                  \
-                                  .min_inputs = 1,                                                                             \
-                                  .max_inputs = 1,                                                                             \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = QUANT,                                                                              \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 1, 1, 1, .since = 1, .attrs = ATTRS, .quant = QUANT, .infer = RULE, .note = NOTE)
 
 REDUCE(ax_op_reduce_l2, "ReduceL2", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");
 REDUCE(ax_op_reduce_max, "ReduceMax", axes, AX_Q_FLOAT, infer_reduce, "Constant axes.");

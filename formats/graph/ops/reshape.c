@@ -90,17 +90,7 @@ static const struct ax_attr_row flatten[] = {{"axis", AX_KIND_INT, "default 1"},
 static const struct ax_attr_row axes[] = {{"axes", AX_KIND_INTS, "or as constant input 1"}, AX_ATTRS_END};
 
 #define RESHAPE(row, NAME, MAX_IN, ATTRS, RULE, NOTE)                                                                          \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = 1,                                                                                  \
-                                  .min_inputs = 1,                                                                             \
-                                  .max_inputs = MAX_IN,                                                                        \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = AX_Q_MOVE,                                                                          \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 1, MAX_IN, 1, .since = 1, .attrs = ATTRS, .quant = AX_Q_MOVE, .infer = RULE, .note = NOTE)
 
 RESHAPE(ax_op_reshape, "Reshape", 1, reshape, infer_reshape, "The shape must follow from constants and input shapes.");
 RESHAPE(ax_op_flatten, "Flatten", 1, flatten, infer_flatten, "Imported as Reshape.");

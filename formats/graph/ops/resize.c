@@ -49,26 +49,7 @@ static const struct ax_attr_row upsample[] = {{"scales", AX_KIND_FLOATS, "output
                                               {"mode", AX_KIND_STRING, "nearest (default), linear"},
                                               AX_ATTRS_END};
 
-const struct ax_op_row ax_op_resize = {.name = "Resize",
-                                       .domain = "",
-                                       .since = 10,
-                                       .min_inputs = 1,
-                                       .max_inputs = 1,
-                                       .min_outputs = 1,
-                                       .max_outputs = 1,
-                                       .attrs = resize,
-                                       .quant = AX_Q_MOVE,
-                                       .infer = infer_resize,
-                                       .note = "Constant scales or sizes. int8: nearest and linear; cubic in float."};
-const struct ax_op_row ax_op_upsample = {.name = "Upsample",
-                                         .domain = "",
-                                         .since = 7,
-                                         .until = 9,
-                                         .min_inputs = 1,
-                                         .max_inputs = 1,
-                                         .min_outputs = 1,
-                                         .max_outputs = 1,
-                                         .attrs = upsample,
-                                         .quant = AX_Q_MOVE,
-                                         .infer = infer_resize,
-                                         .note = "Imported as Resize."};
+AX_ONNX_OP(ax_op_resize, "Resize", 1, 1, 1, .since = 10, .attrs = resize, .quant = AX_Q_MOVE, .infer = infer_resize,
+           .note = "Constant scales or sizes. int8: nearest and linear; cubic in float.");
+AX_ONNX_OP(ax_op_upsample, "Upsample", 1, 1, 1, .since = 7, .until = 9, .attrs = upsample, .quant = AX_Q_MOVE,
+           .infer = infer_resize, .note = "Imported as Resize.");

@@ -71,17 +71,7 @@ static const struct ax_attr_row shape[] = {
 static const struct ax_attr_row value[] = {{"value", AX_KIND_TENSOR, "one element; default 0 as float32"}, AX_ATTRS_END};
 
 #define SHAPE(row, NAME, SINCE, INPUTS, OUTPUTS, ATTRS, QUANT, RULE, NOTE)                                                     \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = INPUTS,                                                                        \
-                                  .max_inputs = INPUTS,                                                                        \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = OUTPUTS,                                                                      \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = QUANT,                                                                              \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, INPUTS, INPUTS, OUTPUTS, .since = SINCE, .attrs = ATTRS, .quant = QUANT, .infer = RULE, .note = NOTE)
 
 SHAPE(ax_op_shape, "Shape", 1, 1, 1, shape, AX_Q_SHAPE, infer_shape, "Folds away on import.");
 SHAPE(ax_op_size, "Size", 1, 1, 1, NULL, AX_Q_SHAPE, infer_size, "Folds away on import.");

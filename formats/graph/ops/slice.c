@@ -82,26 +82,7 @@ static const struct ax_attr_row pad[] = {{"pads", AX_KIND_INTS, "begins, then en
                                          {"value", AX_KIND_FLOAT, "default 0"},
                                          AX_ATTRS_END};
 
-const struct ax_op_row ax_op_slice = {.name = "Slice",
-                                      .domain = "",
-                                      .since = 1,
-                                      .min_inputs = 1,
-                                      .max_inputs = 1,
-                                      .min_outputs = 1,
-                                      .max_outputs = 1,
-                                      .attrs = slice,
-                                      .quant = AX_Q_MOVE,
-                                      .infer = infer_slice,
-                                      .note = "Bounds must be constant; any steps."};
-const struct ax_op_row ax_op_pad = {
-    .name = "Pad",
-    .domain = "",
-    .since = 1,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = pad,
-    .quant = AX_Q_MOVE,
-    .infer = infer_pad,
-    .note = "Pads and value must be constant; folded into the convolution after it where it can. Negative pads crop."};
+AX_ONNX_OP(ax_op_slice, "Slice", 1, 1, 1, .since = 1, .attrs = slice, .quant = AX_Q_MOVE, .infer = infer_slice,
+           .note = "Bounds must be constant; any steps.");
+AX_ONNX_OP(ax_op_pad, "Pad", 1, 1, 1, .since = 1, .attrs = pad, .quant = AX_Q_MOVE, .infer = infer_pad,
+           .note = "Pads and value must be constant; folded into the convolution after it where it can. Negative pads crop.");

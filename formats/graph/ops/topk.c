@@ -21,14 +21,5 @@ static const struct ax_attr_row attrs[] = {{"k", AX_KIND_INT, "always there"},
                                            {"sorted", AX_KIND_INT, "1 (default) or 0; the output is always sorted"},
                                            AX_ATTRS_END};
 
-const struct ax_op_row ax_op_topk = {.name = "TopK",
-                                     .domain = "",
-                                     .since = 1,
-                                     .min_inputs = 1,
-                                     .max_inputs = 1,
-                                     .min_outputs = 1,
-                                     .max_outputs = 2,
-                                     .attrs = attrs,
-                                     .quant = AX_Q_FLOAT,
-                                     .infer = infer_topk,
-                                     .note = "k must be constant."};
+AX_ONNX_OP(ax_op_topk, "TopK", 1, 1, 2, .since = 1, .attrs = attrs, .quant = AX_Q_FLOAT, .infer = infer_topk,
+           .note = "k must be constant.");

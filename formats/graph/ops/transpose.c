@@ -64,17 +64,7 @@ static const struct ax_attr_row space_to_depth[] = {{"blocksize", AX_KIND_INT, "
 static const struct ax_attr_row shuffle[] = {{"group", AX_KIND_INT, "always there"}, AX_ATTR_NHWC, AX_ATTRS_END};
 
 #define MOVE(row, NAME, DOMAIN, SINCE, ATTRS, QUANT, RULE, NOTE)                                                               \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = DOMAIN,                                                                            \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = 1,                                                                             \
-                                  .max_inputs = 1,                                                                             \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = QUANT,                                                                              \
-                                  .infer = RULE,                                                                               \
-                                  .note = NOTE}
+    AX_OP_OF_DOMAIN(DOMAIN, row, NAME, 1, 1, 1, .since = SINCE, .attrs = ATTRS, .quant = QUANT, .infer = RULE, .note = NOTE)
 
 MOVE(ax_op_transpose, "Transpose", "", 1, transpose, AX_Q_MOVE, infer_transpose,
      "Most vanish when the graph becomes channels-last.");

@@ -2,17 +2,7 @@
 #include "graph/infer.h"
 
 #define UNARY(row, NAME, SINCE, ATTRS, QUANT, NOTE)                                                                            \
-    const struct ax_op_row row = {.name = NAME,                                                                                \
-                                  .domain = "",                                                                                \
-                                  .since = SINCE,                                                                              \
-                                  .min_inputs = 1,                                                                             \
-                                  .max_inputs = 1,                                                                             \
-                                  .min_outputs = 1,                                                                            \
-                                  .max_outputs = 1,                                                                            \
-                                  .attrs = ATTRS,                                                                              \
-                                  .quant = QUANT,                                                                              \
-                                  .infer = ax_infer_same,                                                                      \
-                                  .note = NOTE}
+    AX_ONNX_OP(row, NAME, 1, 1, 1, .since = SINCE, .attrs = ATTRS, .quant = QUANT, .infer = ax_infer_same, .note = NOTE)
 
 #define INT8_TABLE "int8 by a table of 256 entries."
 
@@ -59,18 +49,8 @@ UNARY(ax_op_sqrt, "Sqrt", 1, NULL, AX_Q_UNARY, INT8_TABLE);
 UNARY(ax_op_tanh, "Tanh", 1, NULL, AX_Q_UNARY, INT8_TABLE);
 UNARY(ax_op_thresholded_relu, "ThresholdedRelu", 10, thresholded_relu, AX_Q_UNARY, INT8_TABLE);
 
-const struct ax_op_row ax_op_silu = {
-    .name = "Silu",
-    .domain = "axon",
-    .since = 1,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attrs = silu,
-    .quant = AX_Q_UNARY,
-    .infer = ax_infer_same,
-    .note = "x sigmoid(x): made of Mul and Sigmoid by a pass; fused into the operator before it, else a table."};
+AX_AXON_OP(ax_op_silu, "Silu", 1, 1, 1, .since = 1, .attrs = silu, .quant = AX_Q_UNARY, .infer = ax_infer_same,
+           .note = "x sigmoid(x): made of Mul and Sigmoid by a pass; fused into the operator before it, else a table.");
 
 static enum ax_status infer_not(struct ax_graph *g, int node, struct ax_error *err)
 {
@@ -78,13 +58,4 @@ static enum ax_status infer_not(struct ax_graph *g, int node, struct ax_error *e
     return ax_rule_set(g, node, 0, AX_DTYPE_BOOL, &s, err);
 }
 
-const struct ax_op_row ax_op_not = {.name = "Not",
-                                    .domain = "",
-                                    .since = 1,
-                                    .min_inputs = 1,
-                                    .max_inputs = 1,
-                                    .min_outputs = 1,
-                                    .max_outputs = 1,
-                                    .quant = AX_Q_FLOAT,
-                                    .infer = infer_not,
-                                    .note = "On bool."};
+AX_ONNX_OP(ax_op_not, "Not", 1, 1, 1, .since = 1, .quant = AX_Q_FLOAT, .infer = infer_not, .note = "On bool.");

@@ -21,13 +21,4 @@ static enum ax_status infer_where(struct ax_graph *g, int node, struct ax_error 
     return ax_rule_like(g, node, 0, 1, &s, err);
 }
 
-const struct ax_op_row ax_op_where = {.name = "Where",
-                                      .domain = "",
-                                      .since = 9,
-                                      .min_inputs = 3,
-                                      .max_inputs = 3,
-                                      .min_outputs = 1,
-                                      .max_outputs = 1,
-                                      .quant = AX_Q_FLOAT,
-                                      .infer = infer_where,
-                                      .note = "Any type."};
+AX_ONNX_OP(ax_op_where, "Where", 3, 3, 1, .since = 9, .quant = AX_Q_FLOAT, .infer = infer_where, .note = "Any type.");
