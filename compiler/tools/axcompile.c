@@ -277,6 +277,12 @@ static void say_result(struct ax_compile_job *j, int unchanged)
         fputs(ax_job_report(j, &m, j->set->show_operations), stdout);
 }
 
+static void warn_of_calib(struct ax_compile_job *j)
+{
+    char *lines = ax_arena_str(&j->mem, ax_calib_warnings(j->calib));
+    for (char *l = strtok(lines, "\n"); l; l = strtok(NULL, "\n")) fprintf(stderr, "axcompile: warning: %s\n", l);
+}
+
 int main(int argc, char **argv)
 {
     struct ax_compile_settings set;
@@ -299,8 +305,7 @@ int main(int argc, char **argv)
     enum ax_status s = set.device ? ax_device_find(set.device, &j.device, &simulated, &j.mem, &err) : AX_OK;
     if (!s) s = compile(&j, &unchanged, &err);
     if (!s) say_result(&j, unchanged);
-    if (!s && j.calib && !unchanged && *ax_calib_warnings(j.calib))
-        fprintf(stderr, "axcompile: warning: %s", ax_calib_warnings(j.calib));
+    if (!s && j.calib && !unchanged) warn_of_calib(&j);
     if (!s && !set.stop_after && ax_job_pipeline_warning(&j))
         fprintf(stderr, "axcompile: warning: %s\n", ax_job_pipeline_warning(&j));
     if (!s) code = AX_EXIT_DONE;

@@ -130,7 +130,10 @@ enum ax_status ax_dir_make(const char *path, struct ax_error *err)
             int why = errno;
             bool there = ax_dir_exists(copy);
             errno = why;
-            if (!there) s = ax_fail_errno(err, copy, "cannot make the folder");
+            if (!there && why == EEXIST)
+                s = ax_fail(err, AX_IO, "%s: cannot make the folder: a file of that name is there", copy);
+            else if (!there)
+                s = ax_fail_errno(err, copy, "cannot make the folder");
         }
         copy[i] = c;
     }

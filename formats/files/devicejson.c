@@ -107,7 +107,7 @@ enum ax_status ax_device_find(const char *what, struct ax_device_desc *d, bool *
     *simulated = !strncmp(what, "sim:", 4);
     if (*simulated) what += 4;
     if (!strcmp(what, "cpu")) return AX_OK;
-    if (strchr(what, '/') || ax_path_has_ext(what, ".json")) return ax_device_read(what, d, mem, err);
+    if (strchr(what, '/') || ax_path_has_ext(what, ".json") || ax_file_exists(what)) return ax_device_read(what, d, mem, err);
     const char *path = *what ? find_file(what, mem) : NULL;
     if (path) return ax_device_read(path, d, mem, err);
     return ax_fail(err, AX_NOT_FOUND,

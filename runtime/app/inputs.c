@@ -1,7 +1,6 @@
 #include "app/inputs.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +76,9 @@ enum ax_status ax_inputs_add(struct ax_inputs *l, struct ax_arena *mem, const ch
         return l->count > before ? AX_OK : ax_fail(err, AX_NOT_FOUND, "%s: the list is empty", path + 1);
     }
     bool is_file = !(!strcmp(path, "-") || ax_camera_named(path) || strstr(path, "://"));
-    if (is_file && !ax_file_exists(path)) return ax_fail(err, AX_NOT_FOUND, "%s: %s", path, strerror(ENOENT));
+    if (is_file && !ax_file_exists(path))
+        return ax_fail(err, AX_NOT_FOUND,
+                       "%s: is not there; expected a picture, a video, a folder of such, @LIST, a camera or -", path);
     if (is_file && ax_dir_exists(path))
         add_folder(l, mem, path, 0);
     else

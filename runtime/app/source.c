@@ -22,9 +22,7 @@ static enum ax_status parse_raw(struct ax_source *s, struct ax_error *err)
     const char *raw = s->opt.raw, *colon = strchr(raw, ':');
     int w = 0, h = 0, used = 0;
     if (sscanf(raw, "%5dx%5d%n", &w, &h, &used) != 2 || w < 1 || h < 1 || (raw[used] && raw[used] != ':'))
-        return ax_fail(err, AX_INVALID_ARGUMENT,
-                       "raw frames '%.60s': expected WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT, as "
-                       "640x480:nv12",
+        return ax_fail(err, AX_INVALID_ARGUMENT, "--raw %.60s: expected WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT, as 640x480:nv12",
                        raw);
     snprintf(s->size, sizeof s->size, "%dx%d", w, h);
     snprintf(s->pixels, sizeof s->pixels, "%.31s", colon ? colon + 1 : "rgb24");

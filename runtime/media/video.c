@@ -4,6 +4,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 #include <poll.h>
 #include <stdio.h>
@@ -109,6 +110,9 @@ static enum ax_status open_input(struct ax_video *v, struct ax_error *err)
     AVDictionary *options = NULL;
     enum ax_status s = find_format(v, &format, err);
     if (s) return s;
+    if (v->opt.pixels && av_get_pix_fmt(v->opt.pixels) == AV_PIX_FMT_NONE)
+        return ax_fail(err, AX_UNSUPPORTED, "%s: '%s' is no format of pixels; expected one of FFmpeg's, as rgb24, gray or nv12",
+                       v->path, v->opt.pixels);
     v->format = avformat_alloc_context();
     if (!v->format) return ax_fail(err, AX_NO_MEMORY, "%s: no memory to open it", v->path);
     v->format->interrupt_callback = (AVIOInterruptCB){interrupted, v};
