@@ -129,15 +129,18 @@ static __attribute__((noinline)) void tile(int rows, const uint8_t *a, const int
     }
 }
 
-static void panel_tile(struct work *k, int group, int64_t block, int blocks, int first, int rows, int32_t *acc)
+/* One list after another, each with all tiles: its weights stay in the first cache, and its loops' lengths are the same. */
+static void panel_tiles(struct work *k, int group, int64_t block, int32_t *acc)
 {
     const struct s8_lists *st = k->t->state;
     int64_t n = group * k->g->n_pad + block * S8_BLOCK;
-    const struct s8_list *h = st->lists + n / LIST_COLUMNS;
     const int32_t *bias = k->e.rows + AX_EPI_BIAS * k->e.p + n;
-    (void)blocks;
-    for (int i = 0; i < S8_BLOCK / LIST_COLUMNS; i++, bias += LIST_COLUMNS, acc += LIST_COLUMNS)
-        tile(rows, k->panel, k->starts + first, st, h + i, bias, acc);
+    for (int c = 0; c < S8_BLOCK; c += LIST_COLUMNS)
+        for (int i = 0; i < k->tiles; i++) {
+            int first = k->tile[i].first;
+            tile(k->tile[i].rows, k->panel, k->starts + first, st, st->lists + (n + c) / LIST_COLUMNS, bias + c,
+                 acc + first * S8_BLOCK + c);
+        }
 }
 
 /* -- strips of copied rows -- */
