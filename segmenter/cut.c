@@ -109,8 +109,8 @@ static void mark_raw(const struct ax_graph *g, const struct ax_program *p, struc
     }
 }
 
-enum ax_status ax_segment_make(const struct ax_graph *g, const int *stage_of, int stage, const char *name,
-                               struct ax_segment *out, struct ax_error *err)
+static enum ax_status make_graph(const struct ax_graph *g, const int *stage_of, int stage, const char *name,
+                                 struct ax_graph **out, struct ax_error *err)
 {
     struct cutter c = {.g = g, .stage_of = stage_of, .stage = stage, .to = ax_graph_new(name), .uses = ax_graph_uses(g)};
     c.value = malloc(sizeof(int) * (size_t)(g->n_values + 1));
@@ -123,17 +123,87 @@ enum ax_status ax_segment_make(const struct ax_graph *g, const int *stage_of, in
     take_outputs(&c);
     ax_uses_free(&c.uses);
     free(c.value);
-    *out = (struct ax_segment){.graph = c.to};
-    enum ax_status s = ax_graph_verify(c.to, err);
-    struct ax_lower_options own = {.own_ports = 1};
-    if (!s) s = ax_lower(c.to, &own, &out->program, NULL, err);
-    if (s) {
-        ax_segment_free(out);
-        return ax_fail_in(err, "segment %d", stage);
+    *out = c.to;
+    return ax_graph_verify(c.to, err);
+}
+
+/* -- programs that fit together -- */
+
+struct neighbours {
+    struct ax_lower_neighbour *list;
+    int n;
+    bool narrow; /* some port has less halo than its neighbour */
+};
+
+static const struct ax_port *port_named(const struct ax_port *ports, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(ports[i].name, name)) return &ports[i];
+    return NULL;
+}
+
+/* What segment k shares with another one that has a program already. */
+static void meet(const struct ax_segment *own, const struct ax_segment *other, bool other_gives, struct neighbours *to,
+                 struct ax_arena *mem)
+{
+    const struct ax_program *p = own->program, *q = other->program;
+    const struct ax_graph *g = own->graph;
+    int count = other_gives ? g->n_inputs : g->n_outputs;
+    struct ax_lower_neighbour *list = AX_NEW(mem, struct ax_lower_neighbour, to->n + count + 1);
+    if (to->n) memcpy(list, to->list, sizeof *list * (size_t)to->n);
+    to->list = list;
+    for (int i = 0; i < count; i++) {
+        const char *name = g->values[(other_gives ? g->inputs : g->outputs)[i]].name;
+        const struct ax_port *there =
+            other_gives ? port_named(q->outputs, q->n_outputs, name) : port_named(q->inputs, q->n_inputs, name);
+        if (!there) continue;
+        const struct ax_operand *b = &q->operands[there->operand];
+        list[to->n++] = (struct ax_lower_neighbour){name, b};
+        if (!p || other_gives) continue;
+        const struct ax_operand *a = &p->operands[port_named(p->outputs, p->n_outputs, name)->operand];
+        to->narrow |= a->halo_top < b->halo_top || a->halo_left < b->halo_left || a->halo_bottom < b->halo_bottom ||
+                      a->halo_right < b->halo_right;
     }
-    mark_raw(g, out->program, out->program->inputs, out->program->n_inputs, true);
-    mark_raw(g, out->program, out->program->outputs, out->program->n_outputs, false);
+}
+
+static enum ax_status lower(const struct ax_graph *g, struct ax_segment *s, const struct neighbours *with, struct ax_error *err)
+{
+    struct ax_lower_options own = {.own_ports = 1, .neighbours = with->list, .n_neighbours = with->n};
+    ax_program_free(s->program);
+    s->program = NULL;
+    enum ax_status st = ax_lower(s->graph, &own, &s->program, NULL, err);
+    if (st) return st;
+    mark_raw(g, s->program, s->program->inputs, s->program->n_inputs, true);
+    mark_raw(g, s->program, s->program->outputs, s->program->n_outputs, false);
     return AX_OK;
+}
+
+/* First from the front, each in the planes of those before it; then from the back, each with the halos of those behind it. */
+static enum ax_status lower_all(const struct ax_graph *g, struct ax_segment *parts, int n, int *at, struct ax_error *err)
+{
+    struct ax_arena mem = {0};
+    enum ax_status s = AX_OK;
+    for (int turn = 0; turn < 2 * n && !s; turn++) {
+        struct neighbours with = {0};
+        int k = *at = turn < n ? turn : 2 * n - 1 - turn;
+        for (int i = 0; i < k; i++) meet(&parts[k], &parts[i], true, &with, &mem);
+        for (int i = k + 1; i < n && turn >= n; i++) meet(&parts[k], &parts[i], false, &with, &mem);
+        if (turn < n || with.narrow) s = lower(g, &parts[k], &with, err);
+    }
+    ax_arena_free(&mem);
+    return s;
+}
+
+enum ax_status ax_segments_make(const struct ax_graph *g, const int *stage_of, int n, const char *const *names,
+                                struct ax_segment *out, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    int at = 0;
+    memset(out, 0, sizeof *out * (size_t)n);
+    for (int k = 0; k < n && !s; k++) s = make_graph(g, stage_of, at = k, names[k], &out[k].graph, err);
+    if (!s) s = lower_all(g, out, n, &at, err);
+    for (int k = 0; k < n && s; k++) ax_segment_free(&out[k]);
+    return s ? ax_fail_in(err, "segment %d", at) : AX_OK;
 }
 
 void ax_segment_free(struct ax_segment *s)

@@ -29,10 +29,24 @@ static const struct ax_node *input_transpose(const struct low *L, int v)
     return t;
 }
 
-static int stored(struct low *L, int v)
+/* New planes for an input, of as many channels each as the program has that gives it. */
+static int input_planes(struct low *L, int v, const char *port)
 {
     const struct ax_value *value = low_value(L, v);
-    if (low_is_planes(value)) return low_planes_new(L, value, NULL, 0);
+    int64_t left = value->shape.dim[value->shape.rank - 1];
+    int channels[256], n = 0;
+    for (int i = 0; i < L->opt.n_neighbours && !n; i++) {
+        const struct ax_operand *o = L->opt.neighbours[i].operand;
+        if (strcmp(L->opt.neighbours[i].port, port) || o->layout != AX_LAYOUT_PLANES || o->n_planes > 256) continue;
+        for (; n < o->n_planes; left -= channels[n++]) channels[n] = o->planes[n].channels;
+    }
+    return low_planes_new(L, value, n && !left ? channels : NULL, n);
+}
+
+static int stored(struct low *L, int v, const char *port)
+{
+    const struct ax_value *value = low_value(L, v);
+    if (low_is_planes(value)) return input_planes(L, v, port);
     int op = low_plain_new(L, value->name, value->dtype, value->shape.rank, value->shape.dim);
     low_op(L, op)->quant = value->quant;
     return op;
@@ -53,7 +67,7 @@ static void input_port(struct low *L, int v, struct ax_port *port)
 {
     const struct ax_node *t = input_transpose(L, v);
     int from = t ? t->outputs[0] : v;
-    L->native[from] = stored(L, from);
+    L->native[from] = stored(L, from, low_value(L, v)->name);
     *port = port_of(L, v, L->native[from]);
     if (!t) return;
     int64_t perm[AX_MAX_RANK];
@@ -91,6 +105,16 @@ static int in_arena(struct low *L, int op)
     return y;
 }
 
+/* As much halo as those want who read the output; less where its planes must stay dense. */
+static void output_halo(struct low *L, int op, const char *port)
+{
+    for (int i = 0; i < L->opt.n_neighbours && low_op(L, op)->layout == AX_LAYOUT_PLANES; i++) {
+        const struct ax_operand *o = L->opt.neighbours[i].operand;
+        if (!strcmp(L->opt.neighbours[i].port, port) && o->layout == AX_LAYOUT_PLANES)
+            low_need_halo(L, op, o->halo_top, o->halo_left, o->halo_bottom, o->halo_right);
+    }
+}
+
 static void output_port(struct low *L, int v, struct ax_port *port)
 {
     const struct ax_node *t = L->native[v] >= 0 ? NULL : output_transpose(L, v); /* or it was an input's already */
@@ -98,6 +122,7 @@ static void output_port(struct low *L, int v, struct ax_port *port)
     int op = in_arena(L, low_in_planes(L, from));
     if (L->native[v] < 0) L->native[v] = op;
     *port = port_of(L, v, op);
+    output_halo(L, op, port->name);
     if (!t) return;
     int64_t perm[AX_MAX_RANK];
     ax_node_ints(t, "perm", perm, AX_MAX_RANK, 0);

@@ -6,9 +6,18 @@
 #include "graph/graph.h"
 #include "program/program.h"
 
+/* A neighbour's operand of an input or output, so that both can lie in the same memory: the input gets planes of as many
+ * channels, the output at least as much halo. */
+struct ax_lower_neighbour {
+    const char *port;
+    const struct ax_operand *operand;
+};
+
 struct ax_lower_options {
     int keep_all;  /* every value keeps its place in the arena to the end: for calibration */
     int own_ports; /* inputs and outputs share no place of the arena with others: pipelines then put them elsewhere */
+    const struct ax_lower_neighbour *neighbours; /* a port may have several */
+    int n_neighbours;
 };
 /* *out is released with ax_program_free. operand_of (n_values entries, may be NULL) receives the operand of each value,
  * or -1 where it has none (fused away, or not stored).

@@ -65,9 +65,9 @@ static enum ax_status get_output(void *lane, int output, void *data, enum ax_dty
     return ax_exec_get_output(lane, output, data, t, NULL, err);
 }
 
-static enum ax_status bind(void *lane, int is_output, int port, uint8_t *data, struct ax_error *err)
+static void set_window(void *lane, int window, uint8_t *data)
 {
-    return ax_exec_bind(lane, is_output, port, data, err);
+    ax_exec_window(lane, window, data);
 }
 
 static void run(void *lane, int first, int last)
@@ -90,12 +90,13 @@ static void free_lane(void *lane)
     ax_exec_free(lane);
 }
 
-static const struct ax_lane_type lane_type = {set_input, get_output, bind, run, set_hook, kernel_name, free_lane};
+static const struct ax_lane_type lane_type = {set_input, get_output, set_window, run, set_hook, kernel_name, free_lane};
 
 static enum ax_status lane_new(struct ax_connection *c, const struct ax_program *p, const struct ax_lane_options *opt,
                                struct ax_lane *out, struct ax_error *err)
 {
-    struct ax_exec_options e = {.threads = opt->threads, .pin = opt->pin, .cores = opt->cores};
+    struct ax_exec_options e = {
+        .threads = opt->threads, .pin = opt->pin, .cores = opt->cores, .windows = opt->windows, .n_windows = opt->n_windows};
     struct ax_exec *exec;
     (void)c;
     enum ax_status s = ax_exec_new(p, &e, &exec, err);

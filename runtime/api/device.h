@@ -7,16 +7,16 @@
 #include <stdbool.h>
 
 #include "axon/axon.h"
+#include "exec/exec.h"
 #include "files/device.h"
-#include "program/program.h"
 
 typedef void ax_step_hook(void *ctx, int step, int64_t begin_ns, int64_t end_ns);
 
 struct ax_lane_type {
     enum ax_status (*set_input)(void *lane, int input, const void *data, enum ax_dtype t, struct ax_error *err);
     enum ax_status (*get_output)(void *lane, int output, void *data, enum ax_dtype t, struct ax_error *err);
-    enum ax_status (*bind)(void *lane, int is_output, int port, uint8_t *data, struct ax_error *err); /* as ax_exec_bind */
-    void (*run)(void *lane, int first, int last);                                                     /* steps [first, last) */
+    void (*window)(void *lane, int window, uint8_t *data); /* as ax_exec_window */
+    void (*run)(void *lane, int first, int last);          /* steps [first, last) */
     void (*set_hook)(void *lane, ax_step_hook *hook, void *ctx);
     const char *(*kernel_name)(void *lane, int step);
     void (*free)(void *lane);
@@ -31,6 +31,8 @@ struct ax_lane_options {
     int threads;
     int pin;
     const int *cores; /* threads of them, of the connection's */
+    const struct ax_window *windows;
+    int n_windows;
 };
 
 struct ax_device_type {

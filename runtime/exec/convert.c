@@ -21,13 +21,12 @@ struct view {
 static enum ax_status make_view(const struct ax_exec *e, const struct ax_port *port, enum ax_dtype t, uint8_t *arena,
                                 struct view *v, struct ax_error *err)
 {
-    const struct ax_program *p = ax_exec_program(e);
     int64_t step = 1;
-    v->o = &p->operands[port->operand];
     if (!arena) arena = ax_exec_arena((struct ax_exec *)(uintptr_t)e);
     if (!arena)
         return ax_fail(err, AX_INVALID_ARGUMENT, "'%s': the executor has no arena of its own and none was given", port->name);
-    v->space_or_data = ax_exec_data(e, v->o, arena);
+    v->o = ax_exec_operand(e, port->operand, arena);
+    v->space_or_data = ax_exec_data(e, port->operand, arena);
     v->user = t;
     v->rows = ax_rows_find(ax_exec_cpu(e));
     for (int i = port->shape.rank - 1; i >= 0; i--) {

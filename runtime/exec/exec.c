@@ -31,16 +31,15 @@ struct ax_exec {
     uint8_t *arena, **scratch;
     void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns);
     void *hook_ctx;
-    uint8_t **bases;   /* by port: what stands for the start of the arena where it is bound; NULL: none was ever */
-    uint16_t *base_of; /* by operand: 1 + the port that it lies in; 0: the arena */
-    atomic_int *taken; /* of each thread's shares of each step, in the run at hand */
-    int first, last;   /* of the run at hand */
+    struct ax_home *home; /* where operands lie when there are windows; NULL: all in the arena */
+    atomic_int *taken;    /* of each thread's shares of each step, in the run at hand */
+    int first, last;      /* of the run at hand */
     uint8_t *run_arena;
 };
 
-static const struct ax_operand *operand_at(const struct ax_program *p, const int *list, int n, int i)
+static const struct ax_operand *operand_at(const struct ax_exec *e, const int *list, int n, int i)
 {
-    return i < n && list[i] >= 0 ? &p->operands[list[i]] : NULL;
+    return i < n && list[i] >= 0 ? ax_home_operand(e->home, e->p, list[i]) : NULL;
 }
 
 /* Below some 20 microseconds of work on one thread, meeting costs more than sharing wins. */
@@ -64,8 +63,8 @@ static enum ax_status bind_step(struct ax_exec *e, int index, int64_t *scratch, 
         return ax_fail(err, AX_UNSUPPORTED, "step %d (%s, node '%s'): this build has no kernel for it", index,
                        ax_step_text(s->kind), s->name ? s->name : "");
     for (int i = 0; i < MAX_IO; i++) {
-        b->in[i] = operand_at(e->p, s->in, s->n_in, i);
-        b->out[i] = operand_at(e->p, s->out, s->n_out, i);
+        b->in[i] = operand_at(e, s->in, s->n_in, i);
+        b->out[i] = operand_at(e, s->out, s->n_out, i);
     }
     b->shares = e->threads > 1 ? shares_of(b, s, e->threads) : 0;
     int64_t need = b->kernel->scratch ? b->kernel->scratch(e->p, s) : 0;
@@ -134,8 +133,8 @@ enum ax_status ax_exec_new(const struct ax_program *p, const struct ax_exec_opti
     e->p = p;
     e->threads = opt->pool ? ax_pool_threads(opt->pool) : opt->threads > 0 ? opt->threads : ax_cpu_cores();
     e->cpu = ax_cpu_features() & (opt->cpu_mask ? opt->cpu_mask : ~0u);
-    enum ax_status s = AX_OK;
-    if (e->threads > MAX_THREADS)
+    enum ax_status s = opt->n_windows ? ax_home_new(p, opt->windows, opt->n_windows, &e->home, err) : AX_OK;
+    if (s == AX_OK && e->threads > MAX_THREADS)
         s = ax_fail(err, AX_INVALID_ARGUMENT, "%d threads asked for; at most %d", e->threads, MAX_THREADS);
     if (s == AX_OK) s = bind_all(e, err);
     if (s == AX_OK && !opt->no_arena && !(e->arena = block(p->arena_bytes)))
@@ -157,8 +156,7 @@ void ax_exec_free(struct ax_exec *e)
     for (int i = 0; e->scratch && i < e->threads; i++) free(e->scratch[i]);
     free(e->scratch);
     free(e->taken);
-    free(e->bases);
-    free(e->base_of);
+    ax_home_free(e->home);
     free(e->steps);
     free(e->arena);
     free(e);
@@ -174,57 +172,40 @@ uint8_t *ax_exec_arena(struct ax_exec *e)
     return e->arena;
 }
 
-uint8_t *ax_exec_data(const struct ax_exec *e, const struct ax_operand *o, const uint8_t *arena)
+uint8_t *ax_exec_data(const struct ax_exec *e, int operand, const uint8_t *arena)
 {
-    int port = e->base_of ? e->base_of[o - e->p->operands] : 0;
-    return ax_operand_data(e->p, o, port ? e->bases[port - 1] : arena);
+    return ax_home_data(e->home, e->p, operand, arena);
 }
 
-static void resolve(const struct ax_exec *e, const struct ax_operand *const *list, uint8_t *arena, uint8_t **data)
+const struct ax_operand *ax_exec_operand(const struct ax_exec *e, int operand, const uint8_t *arena)
 {
-    for (int i = 0; i < MAX_IO; i++) data[i] = list[i] ? ax_exec_data(e, list[i], arena) : NULL;
+    ax_home_settle(e->home, arena);
+    return ax_home_operand(e->home, e->p, operand);
 }
 
-static enum ax_status make_bases(struct ax_exec *e, struct ax_error *err)
+void ax_exec_window(struct ax_exec *e, int window, uint8_t *data)
 {
-    if (e->base_of) return AX_OK;
-    e->bases = calloc((size_t)(e->p->n_inputs + e->p->n_outputs) + 1, sizeof *e->bases);
-    e->base_of = calloc((size_t)e->p->n_operands + 1, sizeof *e->base_of);
-    return e->bases && e->base_of ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory to bind a port");
+    ax_home_window(e->home, window, data);
 }
 
-enum ax_status ax_exec_bind(struct ax_exec *e, int is_output, int index, uint8_t *data, struct ax_error *err)
+static void resolve(const struct ax_exec *e, const int *list, int n, const uint8_t *arena, uint8_t **data)
 {
-    const struct ax_program *p = e->p;
-    int64_t first, bytes;
-    int port = is_output ? p->n_inputs + index : index;
-    if (make_bases(e, err)) return err->status;
-    const struct ax_operand *o = &p->operands[(is_output ? p->outputs : p->inputs)[index].operand];
-    if (e->base_of[o - p->operands] != port + 1) {
-        if (port >= UINT16_MAX || !ax_port_place(p, is_output, index, &first, &bytes))
-            return ax_fail(err, AX_UNSUPPORTED, "%s %d has no place of its own and cannot be bound",
-                           is_output ? "output" : "input", index);
-        for (int i = 0; i < p->n_operands; i++)
-            if (ax_operand_within(&p->operands[i], first, bytes)) e->base_of[i] = (uint16_t)(port + 1);
-    }
-    int64_t lowest, highest;
-    ax_operand_reach(o, &lowest, &highest);
-    e->bases[port] = (uint8_t *)((uintptr_t)data - (uintptr_t)lowest);
-    return AX_OK;
+    for (int i = 0; i < MAX_IO; i++) data[i] = i < n && list[i] >= 0 ? ax_exec_data(e, list[i], arena) : NULL;
 }
 
 static void run_step(struct ax_exec *e, int index, uint8_t *arena, int thread, int share, int shares)
 {
     const struct bound *b = &e->steps[index];
     uint8_t *in[MAX_IO], *out[MAX_IO];
-    resolve(e, b->in, arena, in);
-    resolve(e, b->out, arena, out);
-    struct ax_task t = {.step = &e->p->steps[index],
+    const struct ax_step *s = &e->p->steps[index];
+    resolve(e, s->in, s->n_in, arena, in);
+    resolve(e, s->out, s->n_out, arena, out);
+    struct ax_task t = {.step = s,
                         .in = b->in,
                         .out = b->out,
                         .in_data = in,
                         .out_data = out,
-                        .params = e->p->steps[index].params,
+                        .params = s->params,
                         .state = b->state,
                         .scratch = e->scratch[thread],
                         .thread = share,
@@ -276,6 +257,7 @@ void ax_exec_run(struct ax_exec *e, int first, int last, uint8_t *arena)
     e->first = first < 0 ? 0 : first;
     e->last = last > e->p->n_steps ? e->p->n_steps : last;
     e->run_arena = arena ? arena : e->arena;
+    ax_home_settle(e->home, e->run_arena);
     for (int i = e->first * e->threads; i < e->last * e->threads; i++)
         atomic_store_explicit(&e->taken[i], 0, memory_order_relaxed);
     ax_pool_run(e->pool, walk, e);

@@ -8,6 +8,12 @@
 struct ax_exec;
 struct ax_pool;
 
+/* A range of the arena's addresses, within it or behind it, whose bytes are elsewhere: the buffers between stages of a
+ * pipeline. Every plane and every plain operand lies in one window or in none. 64-byte aligned. */
+struct ax_window {
+    int64_t first, bytes;
+};
+
 struct ax_exec_options {
     int threads;       /* 0: as many as cores that the process may use */
     int pin;           /* pin threads to cores: 1 yes */
@@ -17,6 +23,8 @@ struct ax_exec_options {
     /* The threads to run on, shared with executors that do not run at the same time, and the caller's to free afterwards; then
      * threads, pin and cores say nothing. NULL: threads of its own. */
     struct ax_pool *pool;
+    const struct ax_window *windows; /* apart from each other; copied. Then one run at a time */
+    int n_windows;
 };
 
 /* The program must live longer than the executor. */
@@ -38,21 +46,9 @@ const char *ax_exec_kernel_name(const struct ax_exec *e, int step);
 int ax_exec_threads(const struct ax_exec *e);
 /* A new value for constants in use: const_data of the program may be changed by its owner between runs (bias correction). */
 
-/* -- ports outside of the arena, for pipelines: one stage's output is the next one's input -- */
-
-/* Where in the arena a port lies. 0 where it cannot be elsewhere: it shares memory with what is not the port, or its planes
- * lie apart (ax_lower_options.own_ports prevents the former). */
-int ax_port_place(const struct ax_program *p, int is_output, int index, int64_t *first, int64_t *bytes);
-/* Whether the same bytes mean the same to an output of one program and an input of another; with any_halo whether they would
- * if both had the same halo. */
-int ax_port_same(const struct ax_program *from, int output, const struct ax_program *to, int input, int any_halo);
-/* Gives the planes of a port (and all that lie in them) at least that halo, in a place of its own behind the arena: the port
- * must then be bound. The program's operands and planes must be writable and its own. 0 where it cannot be done; with want NULL
- * it only says whether it can. */
-int ax_port_widen(struct ax_program *p, int is_output, int index, const int want[4]); /* top, left, bottom, right */
-/* From now on the port's memory is `data`: 64-byte aligned, with as many bytes as the port's place and AX_SLACK readable ones
- * behind. AX_UNSUPPORTED where it has no place. */
-enum ax_status ax_exec_bind(struct ax_exec *e, int is_output, int index, uint8_t *data, struct ax_error *err);
+/* From now on the window's bytes are those at `data`: 64-byte aligned, with AX_SLACK readable ones behind. Every window needs
+ * some before the first run. */
+void ax_exec_window(struct ax_exec *e, int window, uint8_t *data);
 
 /* User tensors. `data` is row-major in the port's own shape. dtype FLOAT32 (quantized on the way where the operand is int8),
  * UINT8 (as numbers 0..255, converted to float first), INT8 where the operand is int8: taken raw; or the port's own dtype. */

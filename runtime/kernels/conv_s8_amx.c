@@ -27,7 +27,7 @@ enum { TILE = 32, TILE_K = 64, TILE_BYTES = 1024 };
 #include "kernels/conv_s8_panel.inc"
 
 /* One group: its weights, the last tile of each block where k is no multiple of 64 (else -1), and in direct mode the place of
- * each tile of 64 k, from that of pixel (0, 0)'s first tap. */
+ * each tile of 64 k within its plane, from that of pixel (0, 0)'s first tap. */
 struct group {
     int64_t weights, k, tails, places;
 };
@@ -37,6 +37,7 @@ struct state {
     int64_t pixel, row, image; /* strides of all planes in direct mode */
     struct group *groups;
     int64_t *places;
+    int taps; /* of a run: so many places lie in one plane */
     int8_t *tails;
 };
 
@@ -61,7 +62,7 @@ static int64_t *group_places(const struct s8_conv *g, int group, int64_t *at)
         const int32_t *r = s8_conv_run(g, group, i);
         const struct ax_plane *x = &g->x->planes[r[0]];
         for (int t = 0; t < p->kh * p->kw; t++)
-            *at++ = x->offset + r[1] + t / p->kw * p->dilation_h * x->row_stride + t % p->kw * p->dilation_w * x->pixel_stride;
+            *at++ = r[1] + t / p->kw * p->dilation_h * x->row_stride + t % p->kw * p->dilation_w * x->pixel_stride;
     }
     return at;
 }
@@ -87,6 +88,7 @@ static void *conv_prepare(const struct ax_program *p, const struct ax_step *s)
     st->places = (int64_t *)((uint8_t *)st->groups + groups);
     st->tails = (int8_t *)st->places + places;
     st->direct = can_be_direct(&g, s->kind);
+    st->taps = g.p->kh * g.p->kw;
     const struct ax_plane *first = &g.x->planes[s8_conv_run(&g, 0, 0)[0]];
     st->pixel = first->pixel_stride, st->row = first->row_stride, st->image = first->image_stride;
     int64_t *place = st->places;
@@ -141,6 +143,13 @@ static int64_t pixel_place(const struct work *k, const struct state *st, int i)
     return k->at.image[i] * st->image + y * st->row + x * st->pixel;
 }
 
+/* Of tile i: its place, from where the pixel lies without the plane. */
+static int64_t tile_place(const struct work *k, const struct state *st, int group, int64_t i)
+{
+    const struct ax_plane *x = &k->g->x->planes[s8_conv_run(k->g, group, (int)(i / st->taps))[0]];
+    return x->offset + st->places[st->groups[group].places + i];
+}
+
 VF_INLINE void tile_sums(struct work *k, int group, int64_t block, int two_blocks, int first, int two_rows, int32_t *acc)
 {
     const struct state *st = k->t->state;
@@ -156,7 +165,7 @@ VF_INLINE void tile_sums(struct work *k, int group, int64_t block, int two_block
     _tile_zero(3);
     int64_t n = (q->k + TILE_K - 1) / TILE_K, whole = q->k / TILE_K;
     for (int64_t i = 0; i < n; i++) {
-        t.a0 = a + (k->direct ? st->places[q->places + i] : i * TILE_K);
+        t.a0 = a + (k->direct ? tile_place(k, st, group, i) : i * TILE_K);
         t.a1 = t.a0 + 16 * t.a_step;
         t.b0 = i < whole ? w + i * TILE_BYTES : tail;
         t.b1 = i < whole ? w + q->k * S8_BLOCK + i * TILE_BYTES : tail + TILE_BYTES;

@@ -79,7 +79,10 @@ static bool outputs_free(const struct pl_stage *s, uint64_t r)
     const struct ax_pipeline *p = s->pipeline;
     for (int i = 0; i < s->worker.n_out; i++) {
         const struct pl_wire *w = &p->wires[s->out[i]];
-        if (w->slots && w->refs[r % (uint64_t)w->slots]) return false;
+        for (int k = 0; k < w->n_blocks; k++) {
+            const struct pl_block *b = &p->blocks[w->blocks[k]];
+            if (b->from == s->index && b->refs[r % (uint64_t)b->slots]) return false;
+        }
     }
     return true;
 }
@@ -113,6 +116,16 @@ static enum look wait_for_work(struct pl_stage *s)
     return what;
 }
 
+static void take_slots(struct pl_stage *s, const struct pl_wire *w, uint64_t r)
+{
+    for (int k = 0; k < w->n_blocks; k++) {
+        struct pl_block *b = &s->pipeline->blocks[w->blocks[k]];
+        if (b->from != s->index) continue;
+        b->owner[r % (uint64_t)b->slots] = r;
+        b->refs[r % (uint64_t)b->slots] = b->uses;
+    }
+}
+
 static struct pl_ticket *take(struct pl_stage *s, enum look what)
 {
     struct ax_pipeline *p = s->pipeline;
@@ -127,22 +140,21 @@ static struct pl_ticket *take(struct pl_stage *s, enum look what)
         p->entered = r;
         if (p->pushers) pthread_cond_signal(&p->can_push);
     }
-    for (int i = 0; what == LOOK_RUN && i < s->worker.n_out; i++) {
-        struct pl_wire *w = &p->wires[s->out[i]];
-        if (!w->slots) continue;
-        w->owner[r % (uint64_t)w->slots] = r;
-        w->refs[r % (uint64_t)w->slots] = w->n_readers + 1;
-    }
+    for (int i = 0; what == LOOK_RUN && i < s->worker.n_out; i++) take_slots(s, &p->wires[s->out[i]], r);
     wake(s); /* a replica may have the one after */
     return pl_ticket(p, r);
 }
 
 /* -- letting go -- */
 
-static void drop_wire(struct ax_pipeline *p, struct pl_wire *w, uint64_t r)
+/* A slot that the request never had, since its giver skipped it, is another's. */
+static void drop_wire(struct ax_pipeline *p, const struct pl_wire *w, uint64_t r)
 {
-    uint64_t slot = w->slots ? r % (uint64_t)w->slots : 0;
-    if (w->slots && w->owner[slot] == r && w->refs[slot] && --w->refs[slot] == 0) wake(&p->stages[w->from]);
+    for (int k = 0; k < w->n_blocks; k++) {
+        struct pl_block *b = &p->blocks[w->blocks[k]];
+        uint64_t slot = r % (uint64_t)b->slots;
+        if (b->owner[slot] == r && b->refs[slot] && --b->refs[slot] == 0) wake(&p->stages[b->from]);
+    }
 }
 
 static void drop_input(struct pl_lane *l, struct pl_ticket *t, int input)
@@ -197,13 +209,13 @@ static void complete(struct pl_lane *l, struct pl_ticket *t)
     if (t->id == p->first && p->poppers) pthread_cond_signal(&p->can_pop);
 }
 
-static void pass(struct pl_lane *l, struct pl_ticket *t, bool ran)
+static void pass(struct pl_lane *l, struct pl_ticket *t)
 {
     struct pl_stage *s = l->stage;
     struct ax_pipeline *p = s->pipeline;
     t->passed[s->index] = 1;
     drop_read(l, t);
-    for (int i = 0; ran && i < s->worker.n_out; i++) drop_wire(p, &p->wires[s->out[i]], t->id);
+    for (int i = 0; i < s->worker.n_out; i++) drop_wire(p, &p->wires[s->out[i]], t->id);
     for (int i = 0; i < s->n_after; i++) wake(&p->stages[s->after[i]]);
     empty_trash(l, &p->opt.input_allocator);
     if (--t->stages_left == 0) complete(l, t);
@@ -218,14 +230,20 @@ static void bind_call(struct pl_lane *l, const struct pl_ticket *t)
     for (int i = 0; i < s->worker.n_in; i++) {
         const struct pl_wire *w = &p->wires[s->in[i]];
         l->in[i] = w->from < 0 ? (struct pl_data){t->in[w->input].data, t->in[w->input].dtype, false}
-                               : (struct pl_data){w->data[t->id % (uint64_t)w->slots], w->dtype, w->bound};
+                               : (struct pl_data){pl_block_slot(p, w->blocks[0], t->id), w->dtype, w->bound};
     }
     for (int i = 0; i < s->worker.n_out; i++) {
         const struct pl_wire *w = &p->wires[s->out[i]];
         l->out[i] = (struct pl_output){0};
-        if (w->slots) l->out[i].wire = (struct pl_data){w->data[t->id % (uint64_t)w->slots], w->dtype, w->bound};
+        if (w->n_blocks) l->out[i].wire = (struct pl_data){pl_block_slot(p, w->blocks[0], t->id), w->dtype, w->bound};
         if (w->output >= 0) l->out[i].user = t->out[w->output];
     }
+}
+
+static void show_windows(struct pl_lane *l, const struct pl_ticket *t)
+{
+    const struct pl_stage *s = l->stage;
+    for (int i = 0; i < s->n_windows; i++) l->windows[i] = pl_block_slot(s->pipeline, s->window_block[i], t->id);
 }
 
 /* Buffers for the outputs that leave here, where the request brought none. */
@@ -252,7 +270,7 @@ static enum ax_status run_one(struct pl_lane *l, struct pl_ticket *t, int64_t *t
 {
     struct pl_stage *s = l->stage;
     int64_t begin = pl_now();
-    struct pl_call c = {t->id, l->replica, l->in, l->out, {&t->stop, t->deadline_ns}};
+    struct pl_call c = {t->id, l->replica, l->in, l->out, l->windows, {&t->stop, t->deadline_ns}};
     int64_t limit = s->timeout_ms > 0 && s->timeout_ms < INT64_MAX / 2000000 ? begin + s->timeout_ms * 1000000 : INT64_MAX;
     if (limit < c.watch.deadline_ns) c.watch.deadline_ns = limit;
     l->err.status = AX_OK;
@@ -277,6 +295,7 @@ static void run_taken(struct pl_lane *l, struct pl_ticket *t)
     struct ax_pipeline *p = s->pipeline;
     int64_t took;
     bind_call(l, t);
+    show_windows(l, t);
     pthread_mutex_unlock(&p->lock);
     enum ax_status st = run_one(l, t, &took);
     pthread_mutex_lock(&p->lock);
@@ -287,7 +306,7 @@ static void run_taken(struct pl_lane *l, struct pl_ticket *t)
     } else if (!p->line) {
         pl_times_add(&s->run, took);
     }
-    pass(l, t, true);
+    pass(l, t);
 }
 
 _Thread_local const struct ax_pipeline *pl_thread_of;
@@ -304,7 +323,7 @@ void *pl_lane_main(void *lane)
             run_taken(l, t);
         } else {
             s->skipped++;
-            pass(l, t, false);
+            pass(l, t);
         }
     }
     pthread_mutex_unlock(&s->pipeline->lock);

@@ -30,7 +30,7 @@ struct ax_times pl_times_sum(const struct pl_times *t);
 
 /* -- what does a stage's work -- */
 
-/* A tensor in a run. `bound`: data is the port's place; else row-major elements of dtype. */
+/* A tensor in a run: row-major elements of dtype, unless it is `bound`, that is, lies in windows. */
 struct pl_data {
     void *data; /* NULL: not there */
     enum ax_dtype dtype;
@@ -49,18 +49,17 @@ struct pl_call {
     int replica;
     const struct pl_data *in;
     const struct pl_output *out;
+    uint8_t *const *windows; /* what they show in this run */
     struct pl_watch watch;
 };
 bool pl_stopped(const struct pl_watch *w);
 
 /* A struct of functions, so that anything can be a stage: models (model_stage.c), functions (function_stage.c). */
 struct pl_worker_type {
-    enum ax_status (*start)(void *self, struct ax_error *err); /* after the wiring */
+    enum ax_status (*start)(void *self, const struct ax_window *windows, int n, struct ax_error *err); /* after the wiring */
     enum ax_status (*run)(void *self, const struct pl_call *call, struct ax_error *err);
     void (*free)(void *self);
-    /* NULL, or: whether the port's memory can be elsewhere (its program); widening its halo. */
-    const struct ax_program *(*program)(void *self);
-    int (*widen)(void *self, int is_output, int port, const int halo[4]);
+    struct ax_program *(*program)(void *self);              /* NULL, or its own, whose ports can lie elsewhere */
     void (*describe)(void *self, struct ax_sim_stage *out); /* on a simulated device: run and cores; NULL: takes no time */
     /* of a model, for profiles; NULL */
     void (*set_hook)(void *self, int replica, ax_request_hook *hook, void *ctx);
@@ -80,6 +79,19 @@ enum ax_status pl_function_worker(const struct ax_stage *s, struct pl_worker *ou
 
 /* -- the pipeline -- */
 
+/* Memory between stages, a slot for each request on its way. Several tensors may lie in one (parts of a Split), and one in
+ * several (a Concat). */
+struct pl_block {
+    int from; /* the stage that takes a slot, as the first that writes to it */
+    int last; /* place of the last one that reads */
+    int64_t bytes;
+    int uses; /* times that a slot is let go of: by the giver and the readers of every tensor in it */
+    int slots;
+    uint8_t **data;
+    uint64_t *owner;
+    int *refs;
+};
+
 /* A tensor: made by one stage or pushed, read by some stages, perhaps given out. */
 struct pl_wire {
     const struct ax_tensor *tensor; /* of its producer, else its first reader */
@@ -89,10 +101,7 @@ struct pl_wire {
     bool bound;
     enum ax_dtype dtype; /* in the slots */
     int64_t bytes;
-    int slots; /* 0: none is needed */
-    uint8_t **data;
-    uint64_t *owner;
-    int *refs;
+    int *blocks, n_blocks; /* 0: none is needed */
 };
 
 struct pl_stage {
@@ -102,6 +111,9 @@ struct pl_stage {
     int index, replicas, queue;
     int64_t timeout_ms;
     int *in, *out; /* wires by port */
+    struct ax_window *windows;
+    int *window_block, n_windows; /* what each shows */
+    int64_t space_end;            /* addresses that windows have not taken */
     int *before, n_before, *after, n_after;
     bool last;      /* gives outputs, or nothing follows */
     uint64_t next;  /* request to take */
@@ -115,6 +127,7 @@ struct pl_stage {
         pthread_t thread;
         struct pl_data *in;
         struct pl_output *out;
+        uint8_t **windows;
         void **trash; /* buffers to give back without the lock */
         int n_trash;
         struct ax_error err;
@@ -147,6 +160,8 @@ struct ax_pipeline {
     int n_stages;
     struct pl_wire *wires;
     int n_wires;
+    struct pl_block *blocks;
+    int n_blocks;
     int *inputs, *outputs; /* wires */
     int n_inputs, n_outputs;
     int64_t memory_bytes;
@@ -180,7 +195,23 @@ static inline struct pl_ticket *pl_ticket(struct ax_pipeline *p, uint64_t id)
     return &p->tickets[id % (uint64_t)p->n_tickets];
 }
 
+/* blocks.c */
+enum ax_status pl_blocks_choose(struct ax_pipeline *p, struct pl_wire *w, const int *place, struct ax_error *err);
+enum ax_status pl_blocks_allocate(struct ax_pipeline *p, const int *place, struct ax_error *err);
+void pl_blocks_free(struct ax_pipeline *p);
+static inline uint8_t *pl_block_slot(const struct ax_pipeline *p, int block, uint64_t request)
+{
+    const struct pl_block *b = &p->blocks[block];
+    return b->data[request % (uint64_t)b->slots];
+}
+
 /* wire.c */
+/* For every port at which a stage reads the wire. */
+#define PL_EACH_READER(p, w, s, k)                                                                                             \
+    for (int r_ = 0; r_ < (w)->n_readers; r_++)                                                                                \
+        for (struct pl_stage *s = &(p)->stages[(w)->readers[r_]]; s; s = NULL)                                                 \
+            for (int k = 0; k < s->worker.n_in; k++)                                                                           \
+                if (&(p)->wires[s->in[k]] == (w))
 enum ax_status pl_wire_up(struct ax_pipeline *p, struct ax_error *err);
 void pl_wires_free(struct ax_pipeline *p);
 

@@ -1,5 +1,5 @@
 /* Compiled models as stages: a lane of the device for each replica, on leased cores. The program is shared with the model;
- * operands and planes are the stage's own, since wiring may widen the halos of ports. */
+ * operands and planes are the stage's own, since wiring may lay inputs elsewhere. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +25,8 @@ struct model_stage {
     bool pin;
     struct ax_lane *lanes;
     struct watched *watched; /* by replica */
-    int *slices, n_slices;   /* last step of each, exclusive */
+    int n_windows;
+    int *slices, n_slices; /* last step of each, exclusive */
 };
 
 static enum ax_status run_slices(const struct model_stage *m, const struct ax_lane *e, const struct pl_call *c,
@@ -63,11 +64,9 @@ static enum ax_status run(void *self, const struct pl_call *c, struct ax_error *
     struct watched *w = &m->watched[c->replica];
     enum ax_status s = AX_OK;
     w->request = c->request;
-    for (int i = 0; i < m->program.n_outputs && !s; i++)
-        if (c->out[i].wire.bound) s = e->type->bind(e->self, 1, i, c->out[i].wire.data, err);
+    for (int i = 0; i < m->n_windows; i++) e->type->window(e->self, i, c->windows[i]);
     for (int i = 0; i < m->program.n_inputs && !s; i++)
-        s = c->in[i].bound ? e->type->bind(e->self, 0, i, c->in[i].data, err)
-                           : e->type->set_input(e->self, i, c->in[i].data, c->in[i].dtype, err);
+        if (!c->in[i].bound) s = e->type->set_input(e->self, i, c->in[i].data, c->in[i].dtype, err);
     if (!s) s = run_slices(m, e, c, err);
     if (!s && w->hook && m->connection->chip) show_simulated(m, w);
     for (int i = 0; i < m->program.n_outputs && !s; i++) s = give_output(e, i, &c->out[i], err);
@@ -104,27 +103,24 @@ static enum ax_status cut_slices(struct model_stage *m, struct ax_error *err)
     return AX_OK;
 }
 
-static enum ax_status start(void *self, struct ax_error *err)
+static enum ax_status start(void *self, const struct ax_window *windows, int n, struct ax_error *err)
 {
     struct model_stage *m = self;
+    m->n_windows = n;
     m->lanes = calloc((size_t)m->replicas, sizeof *m->lanes);
     m->watched = calloc((size_t)m->replicas, sizeof *m->watched);
     if (!m->lanes || !m->watched) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
     for (int i = 0; i < m->replicas; i++) {
-        struct ax_lane_options o = {.threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each};
+        struct ax_lane_options o = {
+            .threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each, .windows = windows, .n_windows = n};
         if (m->connection->type->lane_new(m->connection, &m->program, &o, &m->lanes[i], err)) return err->status;
     }
     return cut_slices(m, err);
 }
 
-static const struct ax_program *program(void *self)
+static struct ax_program *program(void *self)
 {
     return &((struct model_stage *)self)->program;
-}
-
-static int widen(void *self, int is_output, int port, const int halo[4])
-{
-    return ax_port_widen(&((struct model_stage *)self)->program, is_output, port, halo);
 }
 
 static void describe(void *self, struct ax_sim_stage *out)
@@ -166,7 +162,6 @@ static const struct pl_worker_type type = {.start = start,
                                            .run = run,
                                            .free = release,
                                            .program = program,
-                                           .widen = widen,
                                            .describe = describe,
                                            .set_hook = set_hook,
                                            .kernel_name = kernel_name,

@@ -77,11 +77,12 @@ static enum ax_status make_lanes(struct ax_pipeline *p, struct pl_stage *s, stru
         l->replica = i;
         l->in = calloc((size_t)s->worker.n_in + 1, sizeof *l->in);
         l->out = calloc((size_t)s->worker.n_out + 1, sizeof *l->out);
+        l->windows = calloc((size_t)s->n_windows + 1, sizeof *l->windows);
         l->trash = calloc((size_t)(p->n_inputs + p->n_outputs) + 1, sizeof *l->trash);
-        ok = l->in && l->out && l->trash;
+        ok = l->in && l->out && l->windows && l->trash;
     }
     if (!ok) return ax_fail(err, AX_NO_MEMORY, "no memory for %d replicas", s->replicas);
-    return s->worker.type->start ? s->worker.type->start(s->worker.self, err) : AX_OK;
+    return s->worker.type->start ? s->worker.type->start(s->worker.self, s->windows, s->n_windows, err) : AX_OK;
 }
 
 static enum ax_status make_tickets(struct ax_pipeline *p, struct ax_error *err)
@@ -179,6 +180,7 @@ static void free_stage(struct pl_stage *s)
     for (int i = 0; s->lanes && i < s->replicas; i++) {
         free(s->lanes[i].in);
         free(s->lanes[i].out);
+        free(s->lanes[i].windows);
         free(s->lanes[i].trash);
     }
     if (s->worker.type) s->worker.type->free(s->worker.self);

@@ -29,30 +29,34 @@ static void sort_stages(const struct ax_pipeline *p, int *order)
         }
 }
 
-static int count_holds(const struct pl_stage *s)
+static bool lies_in(const struct pl_wire *w, int block)
 {
-    int n = 1;
-    for (int i = 0; i < s->worker.n_out; i++) n += s->pipeline->wires[s->out[i]].n_readers;
-    return n;
+    for (int i = 0; i < w->n_blocks; i++)
+        if (w->blocks[i] == block) return true;
+    return false;
 }
 
-/* The buffers that it writes; and, where it ends the pipeline, the results that may lie about. */
+/* The buffers that it writes; and, where it ends the pipeline, the results that may lie about. Returns how many; `holds` may be
+ * NULL. */
 static int fill_holds(const struct pl_stage *s, struct ax_sim_hold *holds)
 {
     const struct ax_pipeline *p = s->pipeline;
     int n = 0;
-    for (int i = 0; i < s->worker.n_out; i++) {
-        const struct pl_wire *w = &p->wires[s->out[i]];
-        for (int r = 0; r < w->n_readers && w->slots; r++) holds[n++] = (struct ax_sim_hold){w->readers[r], w->slots};
-    }
-    if (s->last) holds[n++] = (struct ax_sim_hold){-1, p->opt.output_queue + s->replicas};
-    return n;
+    for (int b = 0; b < p->n_blocks; b++)
+        for (int i = 0; i < p->n_wires && p->blocks[b].from == s->index; i++) {
+            const struct pl_wire *w = &p->wires[i];
+            for (int r = 0; r < w->n_readers && lies_in(w, b); r++, n++)
+                if (holds) holds[n] = (struct ax_sim_hold){w->readers[r], p->blocks[b].slots};
+        }
+    if (!s->last) return n;
+    if (holds) holds[n] = (struct ax_sim_hold){-1, p->opt.output_queue + s->replicas};
+    return n + 1;
 }
 
 static bool fill(const struct ax_pipeline *p, struct made *m)
 {
     int n = 0;
-    for (int i = 0; i < p->n_stages; i++) n += count_holds(&p->stages[i]);
+    for (int i = 0; i < p->n_stages; i++) n += fill_holds(&p->stages[i], NULL);
     m->stages = calloc((size_t)p->n_stages, sizeof *m->stages);
     m->holds = calloc((size_t)n + 1, sizeof *m->holds);
     m->order = calloc((size_t)p->n_stages, sizeof *m->order);

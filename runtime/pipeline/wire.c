@@ -1,4 +1,4 @@
-/* Wiring: tensors of the same name are one wire. Decides what crosses as it lies, and allocates the buffers between stages. */
+/* Wiring: tensors of the same name are one wire. Who gives, who reads, and as which type a tensor crosses. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,24 +167,12 @@ static bool same_scales(const struct ax_tensor *a, const struct ax_tensor *b)
                             !memcmp(a->zero_point, b->zero_point, sizeof(int32_t) * (size_t)a->n_scales));
 }
 
-static bool same_dims(const struct ax_tensor *a, const struct ax_tensor *b)
-{
-    return a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof *a->dim * (size_t)a->rank);
-}
-
-/* For every port at the wire's ends. */
-#define EACH_READER(p, w, s, k)                                                                                                \
-    for (int r_ = 0; r_ < (w)->n_readers; r_++)                                                                                \
-        for (struct pl_stage *s = &(p)->stages[(w)->readers[r_]]; s; s = NULL)                                                 \
-            for (int k = 0; k < s->worker.n_in; k++)                                                                           \
-                if (&(p)->wires[s->in[k]] == (w))
-
 /* Raw where all mean the same by it, else as real numbers where all can convert. */
 static enum ax_status choose_type(struct ax_pipeline *p, struct pl_wire *w, struct ax_error *err)
 {
     bool raw = true, converts = w->from < 0 || p->stages[w->from].worker.type->converts;
     const char *other = "";
-    EACH_READER(p, w, s, k)
+    PL_EACH_READER(p, w, s, k)
     {
         const struct ax_tensor *t = &s->worker.in[k];
         if (t->stored != w->tensor->stored || !same_scales(t, w->tensor)) raw = false, other = s->name;
@@ -199,95 +187,12 @@ static enum ax_status choose_type(struct ax_pipeline *p, struct pl_wire *w, stru
                    w->tensor->name, ax_dtype_text(w->tensor->stored), other);
 }
 
-static bool has_place(const struct pl_stage *s, int is_output, int port)
-{
-    int64_t first, bytes;
-    return s->worker.type->program && ax_port_place(s->worker.type->program(s->worker.self), is_output, port, &first, &bytes);
-}
-
-static void most_halo(const struct pl_stage *s, int is_output, int port, int halo[4])
-{
-    const struct ax_program *p = s->worker.type->program(s->worker.self);
-    const struct ax_operand *o = &p->operands[(is_output ? p->outputs : p->inputs)[port].operand];
-    const int own[4] = {o->halo_top, o->halo_left, o->halo_bottom, o->halo_right};
-    for (int i = 0; i < 4; i++)
-        if (own[i] > halo[i]) halo[i] = own[i];
-}
-
-/* The same memory for giver and readers: when their layouts are alike, or can be made so by giving all the widest halo. */
-static enum ax_status try_bind(struct ax_pipeline *p, struct pl_wire *w, struct ax_error *err)
-{
-    struct pl_stage *from = &p->stages[w->from];
-    const struct ax_program *a = from->worker.type->program ? from->worker.type->program(from->worker.self) : NULL;
-    bool same = true, alike = has_place(from, 1, w->from_port), wide = alike;
-    int halo[4] = {0}, ports = 0;
-    int64_t first, bytes;
-    if (alike) most_halo(from, 1, w->from_port, halo);
-    if (alike) wide = from->worker.type->widen(from->worker.self, 1, w->from_port, NULL);
-    EACH_READER(p, w, s, k)
-    {
-        alike = alike && has_place(s, 0, k) && same_dims(&s->worker.in[k], w->tensor);
-        if (!alike) break;
-        const struct ax_program *b = s->worker.type->program(s->worker.self);
-        same &= ax_port_same(a, w->from_port, b, k, 0);
-        alike &= ax_port_same(a, w->from_port, b, k, 1);
-        wide &= s->worker.type->widen(s->worker.self, 0, k, NULL);
-        most_halo(s, 0, k, halo);
-        ports++;
-    }
-    if (!alike || ports > w->n_readers || (!same && !wide)) return AX_OK;
-    if (!same) {
-        from->worker.type->widen(from->worker.self, 1, w->from_port, halo);
-        EACH_READER(p, w, s, k)
-        {
-            s->worker.type->widen(s->worker.self, 0, k, halo);
-            if (!ax_port_same(a, w->from_port, s->worker.type->program(s->worker.self), k, 0))
-                return ax_fail(err, AX_INTERNAL, "tensor '%s' could not be given one layout", w->tensor->name);
-        }
-    }
-    ax_port_place(a, 1, w->from_port, &first, &bytes);
-    w->bound = true;
-    w->bytes = bytes;
-    return AX_OK;
-}
-
-/* -- memory -- */
-
-static int64_t slots_of(const struct ax_pipeline *p, const struct pl_wire *w, const int *place)
-{
-    int last = place[w->from];
-    int64_t n = p->stages[w->from].replicas;
-    for (int i = 0; i < w->n_readers; i++)
-        if (place[w->readers[i]] > last) last = place[w->readers[i]];
-    for (int i = 0; i < p->n_stages; i++)
-        if (place[i] > place[w->from] && place[i] <= last) n += p->stages[i].queue + p->stages[i].replicas;
-    return n;
-}
-
-static enum ax_status allocate(struct ax_pipeline *p, struct pl_wire *w, const int *place, struct ax_error *err)
-{
-    w->slots = (int)slots_of(p, w, place);
-    w->data = calloc((size_t)w->slots, sizeof *w->data);
-    w->owner = calloc((size_t)w->slots, sizeof *w->owner);
-    w->refs = calloc((size_t)w->slots, sizeof *w->refs);
-    bool ok = w->data && w->owner && w->refs;
-    for (int i = 0; i < w->slots && ok; i++) {
-        size_t bytes = ((size_t)w->bytes + AX_SLACK + 63) / 64 * 64;
-        ok = (w->data[i] = aligned_alloc(64, bytes)) != NULL;
-        if (ok) memset(w->data[i], 0, bytes);
-        p->memory_bytes += (int64_t)bytes;
-    }
-    return ok ? AX_OK
-              : ax_fail(err, AX_NO_MEMORY, "no memory for %d buffers of %lld bytes for tensor '%s'; shorten the queues",
-                        w->slots, (long long)w->bytes, w->tensor->name);
-}
-
 static void count_copies(struct ax_pipeline *p, const struct pl_wire *w)
 {
     struct pl_stage *from = &p->stages[w->from];
     if (w->bound || !w->n_readers) return;
     if (from->worker.type->converts) from->copied_bytes += w->bytes;
-    EACH_READER(p, w, s, k)
+    PL_EACH_READER(p, w, s, k)
     {
         if (s->worker.type->converts) s->copied_bytes += w->bytes;
     }
@@ -297,10 +202,22 @@ static enum ax_status settle_wire(struct ax_pipeline *p, struct pl_wire *w, cons
 {
     if (choose_type(p, w, err)) return err->status;
     if (w->from < 0) return AX_OK;
-    if (w->n_readers && try_bind(p, w, err)) return err->status;
-    count_copies(p, w);
-    bool unused_function = !w->n_readers && w->output < 0 && !p->stages[w->from].worker.type->converts;
-    return w->n_readers || unused_function ? allocate(p, w, place, err) : AX_OK;
+    enum ax_status s = pl_blocks_choose(p, w, place, err);
+    if (!s) count_copies(p, w);
+    return s;
+}
+
+/* Givers in their order: what a stage passes on may lie in what it reads. */
+static enum ax_status settle_wires(struct ax_pipeline *p, const int *place, struct ax_error *err)
+{
+    enum ax_status s = AX_OK;
+    for (int w = 0; w < p->n_wires && !s; w++)
+        if (p->wires[w].from < 0) s = settle_wire(p, &p->wires[w], place, err);
+    for (int turn = 0; turn < p->n_stages; turn++)
+        for (int i = 0; i < p->n_stages; i++)
+            for (int k = 0; place[i] == turn && k < p->stages[i].worker.n_out && !s; k++)
+                s = settle_wire(p, &p->wires[p->stages[i].out[k]], place, err);
+    return s ? s : pl_blocks_allocate(p, place, err);
 }
 
 enum ax_status pl_wire_up(struct ax_pipeline *p, struct ax_error *err)
@@ -312,19 +229,17 @@ enum ax_status pl_wire_up(struct ax_pipeline *p, struct ax_error *err)
     if (!s) s = find_order(p, place, err);
     if (!s) s = choose_inputs(p, err);
     if (!s) s = choose_outputs(p, err);
-    for (int w = 0; w < p->n_wires && !s; w++) s = settle_wire(p, &p->wires[w], place, err);
+    if (!s) s = settle_wires(p, place, err);
     free(place);
     return s;
 }
 
 void pl_wires_free(struct ax_pipeline *p)
 {
+    pl_blocks_free(p);
     for (int i = 0; i < p->n_wires; i++) {
         struct pl_wire *w = &p->wires[i];
-        for (int k = 0; w->data && k < w->slots; k++) free(w->data[k]);
-        free(w->data);
-        free(w->owner);
-        free(w->refs);
+        free(w->blocks);
         free(w->readers);
     }
     free(p->wires);

@@ -174,11 +174,10 @@ void ax_segment_drop_parts(struct ax_segment_job *j)
 
 enum ax_status ax_segment_cut(struct ax_segment_job *j, struct ax_error *err)
 {
-    enum ax_status s = AX_OK;
+    const char *names[AX_SEG_MAX_STAGES];
     ax_segment_drop_parts(j);
-    for (int k = 0; k < j->n_segments && !s; k++) {
-        const char *name = ax_arena_printf(&j->mem, "%s_segment_%d_of_%d", j->name, k, j->n_segments);
-        s = ax_segment_make(j->graph, j->solution.stage_of, k, name, &j->parts[k], err);
-    }
+    for (int k = 0; k < j->n_segments; k++)
+        names[k] = ax_arena_printf(&j->mem, "%s_segment_%d_of_%d", j->name, k, j->n_segments);
+    enum ax_status s = ax_segments_make(j->graph, j->solution.stage_of, j->n_segments, names, j->parts, err);
     return s ? ax_fail_in(err, "%s", j->path) : s;
 }

@@ -1,5 +1,7 @@
 /* A pipeline of segments equals the whole, bit for bit: for every partition.json named, requests of random numbers go through
- * the segments and through the model that was cut. Prints what was copied between stages. Exit code 77: nothing to do. */
+ * the segments and through the model that was cut. Prints what was copied between stages; with --no_copies first that must be
+ * nothing. Exit code 77: nothing to do. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +92,7 @@ static enum ax_status run_requests(struct both *b, const char *path, int *wrong,
     return AX_OK;
 }
 
-static void report(struct both *b, const char *path)
+static int64_t report(struct both *b, const char *path)
 {
     int64_t copied = 0;
     for (int i = 0; i < ax_pipeline_stages(b->pipeline); i++) {
@@ -100,6 +102,7 @@ static void report(struct both *b, const char *path)
     }
     printf("%s: %d stages, %lld bytes copied, %lld bytes of buffers\n", path, ax_pipeline_stages(b->pipeline),
            (long long)copied, (long long)ax_pipeline_memory_bytes(b->pipeline));
+    return copied;
 }
 
 static void release(struct both *b)
@@ -113,7 +116,7 @@ static void release(struct both *b)
     for (int i = 0; i < 64; i++) free(b->in[i].data), free(b->want[i].data);
 }
 
-static int check(const char *path)
+static int check(const char *path, bool no_copies)
 {
     struct ax_arena mem = {0};
     struct ax_partition p;
@@ -129,7 +132,10 @@ static int check(const char *path)
     if (!s) s = ax_instance_new(b.connection, b.whole, &one, &b.instance, &err);
     if (!s) s = open_segments(&b, &p, dir, &mem, &err);
     if (!s) s = run_requests(&b, path, &wrong, &err);
-    if (!s) report(&b, path);
+    if (!s && report(&b, path) && no_copies) {
+        fprintf(stderr, "%s: bytes are copied between its stages\n", path);
+        wrong = 1;
+    }
     if (s) fprintf(stderr, "%s: %s\n", path, err.message);
     release(&b);
     ax_arena_free(&mem);
@@ -138,7 +144,7 @@ static int check(const char *path)
 
 int main(int argc, char **argv)
 {
-    int wrong = 0;
-    for (int i = 1; i < argc; i++) wrong |= check(argv[i]);
-    return argc > 1 ? wrong : 77;
+    int wrong = 0, first = argc > 1 && !strcmp(argv[1], "--no_copies") ? 2 : 1;
+    for (int i = first; i < argc; i++) wrong |= check(argv[i], first > 1);
+    return argc > first ? wrong : 77;
 }

@@ -159,9 +159,10 @@ static bool try_cut(const struct ax_graph *g, struct ax_seg_chain *whole, const 
     struct ax_segment parts[AX_SEG_MAX_STAGES] = {0};
     const struct ax_program *programs[AX_SEG_MAX_STAGES];
     struct ax_seg_chain chain = {0};
-    enum ax_status s = AX_OK;
+    const char *names[AX_SEG_MAX_STAGES] = {0};
+    for (int k = 0; k < n; k++) names[k] = "part";
+    enum ax_status s = ax_segments_make(g, stage_of, n, names, parts, &err);
     for (int k = 0; k < n && !s; k++) {
-        s = ax_segment_make(g, stage_of, k, "part", &parts[k], &err);
         programs[k] = parts[k].program;
         if (!s) s = ax_program_check(programs[k], &err);
     }

@@ -15,6 +15,7 @@ import tempfile
 
 HANDFUL = ("squeezenet1.1", "mobilenetv2-7", "vit_ibp_3_3_8_cifar10", "nanodet_m_320", "yolo11n_320_dq", "palm_detection_192",
            "ssd_mbv1_025_fpn_person_256_dq", "super_resolution_10")
+WITHOUT_COPIES = ("squeezenet1.1", "yolo11n_320_dq", "yolov5n_640", "yolov8n_640", "yolov8n_640_dynamic_int8")  # Concat, Split
 BIN, SOURCE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 
 
@@ -247,10 +248,19 @@ def ours(tmp):
     return 0
 
 
+def without_copies(tmp, model):
+    """What crosses is written where it is read, also where it enters a Concat or is a part of a Split."""
+    for n in (2, 3, 4):
+        for by in ("latency", "size"):
+            out = tmp / f"{model.parent.name}-{n}-{by}"
+            run("axsegment", model, "-n", n, "--by", by, "-o", out)
+            print(run("pipeline_bits", "--no_copies", out / "partition.json").stdout, end="")
+
+
 def real(tmp, models):
     found = sorted(glob.glob(f"{models}/*/*.onnx"))
     if not os.environ.get("AXON_ALL_MODELS"):
-        found = [m for m in found if pathlib.Path(m).stem in HANDFUL]
+        found = [m for m in found if pathlib.Path(m).stem in HANDFUL + WITHOUT_COPIES]
     if not found:
         print("skipped: the real models are not here")
         return 77
@@ -262,7 +272,10 @@ def real(tmp, models):
         if p.returncode == 0:
             compiled.append(out / "model.axmodel")
     assert compiled, "none of the real models compiles"
-    print(run("segment_bits", 2, 8, *compiled).stdout, end="")
+    print(run("segment_bits", 2, 8, *[m for m in compiled if m.parent.name in HANDFUL]).stdout, end="")
+    for m in compiled:
+        if m.parent.name in WITHOUT_COPIES:
+            without_copies(tmp, m)
     return 0
 
 
