@@ -11,9 +11,9 @@ struct ax_segment {
     struct ax_program *program;
 };
 
-/* All n segments; those of a failure are released. stage_of: by node, never falling along an edge. Inputs of a segment: those of
- * the model that it reads, then what earlier segments made; outputs: those of the model, then what later segments read. Crossing
- * int8 tensors have ports of type int8, and lie in the same planes on both sides. */
+/* All n segments; those of a failure are released. stage_of: by node, never falling along an edge. Inputs of a segment: those
+ * of the model that it reads, then what earlier segments made; outputs: those of the model, then what later segments read.
+ * Crossing int8 tensors have ports of type int8, and lie in the same planes on both sides. */
 enum ax_status ax_segments_make(const struct ax_graph *g, const int *stage_of, int n, const char *const *names,
                                 struct ax_segment *out, struct ax_error *err);
 void ax_segment_free(struct ax_segment *s); /* zeroed is fine */

@@ -63,6 +63,12 @@ static bool can_finish(struct walk *w, int ideal, int k, int cores)
     return false;
 }
 
+/* What is alive behind an ideal crosses once more at least. */
+static bool crosses_too_much(const struct walk *w, int ideal, int64_t crossing)
+{
+    return w->s->crossing_limit && crossing + w->s->lattice->live[ideal] >= w->s->crossing_limit;
+}
+
 static void offer(struct walk *w, int from, int to, int k, int64_t cost, int64_t crossing)
 {
     const struct label *a = label_at(w, from, k);
@@ -80,6 +86,7 @@ static void offer(struct walk *w, int from, int to, int k, int64_t cost, int64_t
     }
     struct label *b = label_at(w, to, k + 1);
     crossing += a->crossing;
+    if (crosses_too_much(w, to, crossing)) return;
     if (b->from >= 0 && (b->cores < cores || (b->cores == cores && b->crossing <= crossing))) return;
     if (!can_finish(w, to, k + 1, cores)) return;
     *b = (struct label){crossing, from, cores};
@@ -116,7 +123,8 @@ static void toggle(struct walk *w, int v, int sign, struct frame *f)
 struct start { /* the ideal where a walk begins, and the labels that it has */
     int ideal;
     int ks[AX_SEG_MAX_STAGES], n_ks;
-    int64_t power; /* the most that a stage may cost, in bounds */
+    int64_t power;    /* the most that a stage may cost, in bounds */
+    int64_t crossing; /* the fewest bytes so far */
 };
 
 /* For stages that are neither the first nor the last. */
@@ -125,10 +133,12 @@ static bool find_start(struct walk *w, int ideal, struct start *st)
     st->ideal = ideal;
     st->n_ks = 0;
     st->power = 0;
+    st->crossing = INT64_MAX;
     for (int k = 1; k < w->n - 1; k++) {
         const struct label *a = label_at(w, ideal, k);
         if (a->from < 0) continue;
         st->ks[st->n_ks++] = k;
+        if (a->crossing < st->crossing) st->crossing = a->crossing;
         int64_t power =
             w->s->opt->n_cores ? w->s->opt->n_cores - a->cores - (w->n - k - 1) : w->cores_behind[k] - w->cores_behind[k + 1];
         if (power > st->power) st->power = power;
@@ -149,6 +159,7 @@ static bool visit(struct walk *w, const struct start *st, const struct frame *f)
         rejected(w, grows, st->power);
         return false;
     }
+    if (w->s->crossing_limit && st->crossing + f->crossing >= w->s->crossing_limit) return false;
     int64_t cost = grows + ax_seg_move(f->out, r->out);
     for (int i = 0; i < st->n_ks; i++) offer(w, st->ideal, f->ideal, st->ks[i], cost, f->crossing);
     return true;

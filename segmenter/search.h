@@ -14,7 +14,8 @@ struct ax_seg_search {
     const struct ax_lattice *lattice;
     const struct ax_seg_solve_options *opt;
     int64_t work_left;
-    int64_t next_bound; /* after NO: no bound below this one is answered otherwise */
+    int64_t crossing_limit; /* > 0: only partitions that cross with fewer bytes count */
+    int64_t next_bound;     /* after NO: no bound below this one is answered otherwise */
 };
 
 /* With any: the first partition that keeps the bound; else the one of fewest cores, then fewest crossing bytes. Fills

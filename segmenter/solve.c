@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bound.h"
 #include "lattice.h"
 #include "search.h"
 #include "solve.h"
 
 enum { FEW = 10000 }; /* ideals: so few are all looked at at once, without a beam before */
+
+static const int64_t PRECISION = 1000000000; /* what the bound may be short of, since moves round down: a picosecond in 1 ms */
 
 static int64_t total_cores(const struct ax_seg_solve_options *opt)
 {
@@ -62,6 +65,8 @@ int64_t ax_seg_relaxed_bound(const struct ax_seg_problem *p, const struct ax_seg
     /* Rounding down happens once a stage and kind of move: 3 n units are left out. */
     int64_t sum = compute + moves + n * r->overhead - 3 * n;
     if (params > n * r->on_chip_bytes) sum += ax_seg_move(params - n * r->on_chip_bytes, r->stream);
+    int64_t node = ax_seg_node_bound(p);
+    if (node > largest) largest = node;
     int64_t a = share(sum > 0 ? sum : 0, total_cores(opt)), b = share(largest, most_cores(opt));
     return a > b ? a : b;
 }
@@ -102,13 +107,15 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
 {
     int replicas[AX_SEG_MAX_STAGES];
     int64_t low = s->proven;
+    bool ask_top = exact; /* is what is known the best? Often it is, and one question says so */
     for (int k = 0; k < s->opt->n_stages; k++) replicas[k] = s->opt->replicas ? s->opt->replicas[k] : 1;
     for (;;) {
         bool known = s->best->bottleneck >= 0;
         int64_t high = known ? s->best->bottleneck : s->top;
-        if (known && low >= high) break;
+        if (known && high - low <= high / PRECISION) break;
         if (!known && low > high) return true;
-        int64_t mid = low + (high - low) / (known ? 2 : 8);
+        int64_t mid = known && ask_top ? high - 1 : low + (high - low) / (known ? 2 : 8);
+        ask_top = exact && !ask_top;
         enum ax_seg_answer a = ax_seg_search(search, mid, true, s->scratch, replicas);
         if (a == AX_SEG_TIRED) return false;
         if (a == AX_SEG_YES) {
@@ -125,6 +132,8 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
         }
     }
     if (search->work_left <= 0) return false;
+    if (!s->opt->n_cores) search->crossing_limit = s->best->crossing_bytes;
+    if (!s->opt->n_cores && !s->best->crossing_bytes) return true;
     if (ax_seg_search(search, s->best->bottleneck, false, s->scratch, replicas) == AX_SEG_YES && search->work_left > 0) {
         struct ax_seg_solution old = *s->best;
         int *kept = s->best->stage_of, *other = malloc(sizeof(int) * (size_t)(s->p->n_nodes + 1));

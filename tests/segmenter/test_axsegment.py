@@ -272,7 +272,7 @@ def real(tmp, models):
         if p.returncode == 0:
             compiled.append(out / "model.axmodel")
     assert compiled, "none of the real models compiles"
-    print(run("segment_bits", 2, 8, *[m for m in compiled if m.parent.name in HANDFUL]).stdout, end="")
+    print(run("segment_bits", 2, 8, *[m for m in compiled if os.environ.get("AXON_ALL_MODELS") or m.parent.name in HANDFUL]).stdout, end="")
     for m in compiled:
         if m.parent.name in WITHOUT_COPIES:
             without_copies(tmp, m)
