@@ -56,6 +56,9 @@ static inline int64_t ax_device_run_ps(const struct ax_device_run *r)
 {
     return r->call + r->in + r->stream + r->compute + r->out;
 }
+/* Folders with descriptions by name, the first ones first; NULL: there is none. */
+enum { AX_DEVICE_PLACES = 4 };
+const char *ax_device_place(int i, struct ax_arena *mem);
 /* Femtoseconds a byte at a rate; 0 for a rate of 0, which means "takes no time". */
 int64_t ax_device_fs_per_byte(double bytes_per_second);
 static inline int64_t ax_device_ps(double seconds)

@@ -79,24 +79,34 @@ enum ax_status ax_device_read(const char *path, struct ax_device_desc *d, struct
 
 /* -- by name -- */
 
-static const char *beside_the_tool(struct ax_arena *mem, const char *down, const char *file)
+static const char *beside_the_tool(struct ax_arena *mem, const char *down)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n <= 0) return NULL;
     self[n] = 0;
-    return ax_path_join(mem, ax_path_join(mem, ax_path_dir(mem, self), down), file);
+    return ax_path_join(mem, ax_path_dir(mem, self), down);
+}
+
+const char *ax_device_place(int i, struct ax_arena *mem)
+{
+    const char *given = getenv("AXON_DEVICES");
+    switch (i) {
+    case 0: return given && *given ? given : NULL;
+    case 1: return "models/devices";
+    case 2: return beside_the_tool(mem, "../share/axon/devices");
+    default: return beside_the_tool(mem, "../../../models/devices");
+    }
 }
 
 /* The first that is there; else NULL. */
 static const char *find_file(const char *name, struct ax_arena *mem)
 {
-    const char *file = ax_arena_printf(mem, "%s.json", name), *given = getenv("AXON_DEVICES");
-    const char *const places[] = {
-        given && *given ? ax_path_join(mem, given, file) : NULL, ax_path_join(mem, "models/devices", file),
-        beside_the_tool(mem, "../share/axon/devices", file), beside_the_tool(mem, "../../../models/devices", file)};
-    for (int i = 0; i < 4; i++)
-        if (places[i] && ax_file_exists(places[i])) return places[i];
+    const char *file = ax_arena_printf(mem, "%s.json", name);
+    for (int i = 0; i < AX_DEVICE_PLACES; i++) {
+        const char *dir = ax_device_place(i, mem), *path = dir ? ax_path_join(mem, dir, file) : NULL;
+        if (path && ax_file_exists(path)) return path;
+    }
     return NULL;
 }
 
@@ -110,10 +120,11 @@ enum ax_status ax_device_find(const char *what, struct ax_device_desc *d, bool *
     if (strchr(what, '/') || ax_path_has_ext(what, ".json") || ax_file_exists(what)) return ax_device_read(what, d, mem, err);
     const char *path = *what ? find_file(what, mem) : NULL;
     if (path) return ax_device_read(path, d, mem, err);
-    return ax_fail(err, AX_NOT_FOUND,
-                   "there is no device '%s': no %s.json in $AXON_DEVICES, models/devices or beside the tools. Known without a "
-                   "file: cpu; a path of a description may be given",
-                   what, what);
+    return ax_fail(
+        err, AX_NOT_FOUND,
+        "there is no device '%s': no %s.json in $AXON_DEVICES, models/devices or beside the tools. axrun --list_devices "
+        "shows those that there are; a path of a description may be given",
+        what, what);
 }
 
 /* -- writing -- */

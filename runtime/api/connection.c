@@ -17,11 +17,18 @@ static enum ax_status unknown_device(struct ax_context *c, const char *device, s
     return ax_fail(err, AX_NOT_FOUND, "there is no device '%s'; known: %s", device, list);
 }
 
+static enum ax_status name_cores(struct ax_connection *c, const char *device, struct ax_error *err)
+{
+    c->device = c->named = strdup(device);
+    if (!c->named) return ax_fail(err, AX_NO_MEMORY, "no memory for a connection");
+    return ax_core_set_parse(device, c->only, &c->n_only, err);
+}
+
 enum ax_status ax_connect(struct ax_context *context, const char *device, int cores, struct ax_connection **out,
                           struct ax_error *err)
 {
     *out = NULL;
-    bool is_cpu = !device || !strcmp(device, "cpu");
+    bool is_cpu = !device || ax_is_cpu(device), named = is_cpu && device && device[3];
     const struct ax_chip *chip = is_cpu ? NULL : ax_context_chip(context, device);
     if (!is_cpu && !chip) return unknown_device(context, device, err);
     if (cores < 0 || cores > AX_MAX_CORES)
@@ -31,9 +38,11 @@ enum ax_status ax_connect(struct ax_context *context, const char *device, int co
     c->type = is_cpu ? &ax_cpu_device : &ax_sim_device;
     c->device = is_cpu ? "cpu" : chip->device;
     c->chip = is_cpu ? NULL : &chip->desc;
-    enum ax_status s = c->type->connect(c, cores, err);
+    enum ax_status s = named ? name_cores(c, device, err) : AX_OK;
+    if (s == AX_OK) s = c->type->connect(c, cores, err);
     if (s != AX_OK) {
         c->type->disconnect(c);
+        free(c->named);
         free(c);
         return s;
     }
@@ -79,6 +88,7 @@ void ax_connection_free(struct ax_connection *c)
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->turn);
     ax_context_free(c->context);
+    free(c->named);
     free(c);
 }
 

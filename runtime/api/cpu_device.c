@@ -15,11 +15,18 @@ static void disconnect(struct ax_connection *c)
     for (int i = 0; i < c->n; i++) close(c->lease[i]);
 }
 
+static int candidates_of(const struct ax_connection *c, int *out)
+{
+    if (!c->n_only) return ax_lease_candidates(out);
+    memcpy(out, c->only, (size_t)c->n_only * sizeof *out);
+    return c->n_only;
+}
+
 /* Takes up to `cores` leases (0: all there are) and says who has the first one that is missing. */
 static enum ax_status take_leases(struct ax_connection *c, int cores, int *all, int *holder, struct ax_error *err)
 {
     int candidates[AX_MAX_CORES], want;
-    *all = ax_lease_candidates(candidates);
+    *all = candidates_of(c, candidates);
     want = cores ? cores : *all;
     for (int i = 0; i < *all && c->n < want; i++) {
         int who = 0, fd = ax_lease_take(candidates[i], &who, err);
@@ -42,14 +49,15 @@ static enum ax_status too_few(const struct ax_connection *c, int cores, int all,
     else if (holder)
         snprintf(who, sizeof who, "; process %d holds some", holder);
     return ax_fail(err, AX_BUSY,
-                   "device 'cpu' has %d core%s, of which %d %s free; %d asked for%s. Ask for fewer, or free the others first",
-                   all, all == 1 ? "" : "s", c->n, c->n == 1 ? "is" : "are", cores ? cores : 1, who);
+                   "device '%s' has %d core%s, of which %d %s free; %d asked for%s. Ask for fewer, or free the others first",
+                   c->device, all, all == 1 ? "" : "s", c->n, c->n == 1 ? "is" : "are", cores ? cores : 1, who);
 }
 
 static enum ax_status connect_cores(struct ax_connection *c, int cores, struct ax_error *err)
 {
     int all = 0, holder = 0;
     enum ax_status s = take_leases(c, cores, &all, &holder, err);
+    if (!cores) cores = c->n_only; /* what is named is wanted */
     return !s && (c->n == 0 || c->n < cores) ? too_few(c, cores, all, holder, err) : s;
 }
 

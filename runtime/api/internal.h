@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "api/device.h"
 #include "axon/axon.h"
@@ -38,6 +39,8 @@ struct ax_connection {
     struct ax_context *context;
     const struct ax_device_type *type;
     const char *device;                /* its name */
+    char *named;                       /* the same where it is its own; NULL */
+    int only[AX_MAX_CORES], n_only;    /* cores that the name says; 0: any */
     const struct ax_device_desc *chip; /* simulated: what it is; NULL: time is real */
     _Atomic int64_t clock_ps;          /* of the chip */
     pthread_mutex_t lock;              /* of used */
@@ -80,6 +83,12 @@ int ax_pipeline_cores(const struct ax_pipeline *p, int stage, int replica, int *
 
 /* Cores that this process may use, in ascending order; returns how many. */
 int ax_lease_candidates(int *cores);
+/* The cores of a device "cpu:...", ascending. AX_NOT_FOUND: this process may not use one of them. */
+enum ax_status ax_core_set_parse(const char *device, int cores[AX_MAX_CORES], int *n, struct ax_error *err);
+static inline bool ax_is_cpu(const char *device)
+{
+    return !strcmp(device, "cpu") || !strncmp(device, "cpu:", 4);
+}
 /* A descriptor holding the core's lock, or -1: taken (*holder: the process, 0 if unknown), -2: failed (err). */
 int ax_lease_take(int core, int *holder, struct ax_error *err);
 

@@ -10,22 +10,28 @@
 #include "app/region.h"
 #include "media/postprocess.h"
 
-/* One run of a stage's model: on a region, or on the whole picture. */
+/* A region that a stage's model looks at, or the whole picture. Its tensors lie in those of its request. */
 struct slot {
     struct ax_region region;
     struct ax_object *parent; /* NULL: the whole picture */
     struct ax_fit fit;
-    struct ax_engine_buffer in, *out;
+    void *in;
     struct ax_post_tensor *tensors;
+    struct ax_prediction result;
+};
+
+/* A run of the model, on `batch` slots. */
+struct request {
+    struct ax_engine_buffer in, *out;
     int instance;
     uint64_t ticket;
     bool under_way; /* the device has it */
-    struct ax_prediction result;
 };
 
 struct looks { /* of a stage at a frame */
     struct slot *slot;
-    int n;
+    struct request *request;
+    int n; /* slots */
 };
 
 /* ax_frame.more: made when the frame comes for the first time. */
@@ -50,50 +56,84 @@ static void *room(int64_t count, enum ax_dtype t)
     return p;
 }
 
-static bool make_slot(const struct ax_cascade_model_run *m, struct slot *s)
+static int requests_of(const struct ax_cascade_model_run *m, int slots)
+{
+    return (slots + m->batch - 1) / m->batch;
+}
+
+static bool make_request(const struct ax_cascade_model_run *m, struct request *q)
 {
     int n = ax_engine_outputs(m->engine);
-    s->in = (struct ax_engine_buffer){room(ax_engine_input(m->engine, 0)->count, m->input.dtype), m->input.dtype};
-    s->out = calloc((size_t)n + 1, sizeof *s->out);
-    s->tensors = calloc((size_t)n + 1, sizeof *s->tensors);
-    bool ok = s->in.data && s->out && s->tensors;
+    q->in = (struct ax_engine_buffer){room(m->batch * ax_engine_input(m->engine, 0)->count, m->input.dtype), m->input.dtype};
+    q->out = calloc((size_t)n + 1, sizeof *q->out);
+    bool ok = q->in.data && q->out;
     for (int i = 0; i < n && ok; i++) {
-        const struct ax_engine_port *p = ax_engine_output(m->engine, i);
-        s->out[i] = (struct ax_engine_buffer){room(p->count, AX_DTYPE_FLOAT32), AX_DTYPE_FLOAT32};
-        s->tensors[i] = (struct ax_post_tensor){p->name, p->shape, s->out[i].data};
-        ok = s->out[i].data != NULL;
+        q->out[i] = (struct ax_engine_buffer){room(m->batch * ax_engine_output(m->engine, i)->count, AX_DTYPE_FLOAT32),
+                                              AX_DTYPE_FLOAT32};
+        ok = q->out[i].data != NULL;
     }
     return ok;
 }
 
-static void free_slot(const struct ax_cascade_model_run *m, struct slot *s)
+static bool make_slot(const struct ax_cascade_model_run *m, const struct request *q, int at, struct slot *s)
 {
-    for (int i = 0; s->out && i < ax_engine_outputs(m->engine); i++) free(s->out[i].data);
-    free(s->in.data);
-    free(s->out);
-    free(s->tensors);
-    ax_region_free(&s->region);
-    ax_prediction_free(&s->result);
+    int n = ax_engine_outputs(m->engine);
+    int64_t bytes = ax_engine_input(m->engine, 0)->count * (int64_t)ax_dtype_bytes(m->input.dtype);
+    s->in = (char *)q->in.data + at * bytes;
+    s->tensors = calloc((size_t)n + 1, sizeof *s->tensors);
+    for (int i = 0; i < n && s->tensors; i++) {
+        const struct ax_engine_port *p = ax_engine_output(m->engine, i);
+        s->tensors[i] = (struct ax_post_tensor){p->name, p->shape, (float *)q->out[i].data + at * p->count};
+    }
+    return s->tensors != NULL;
+}
+
+static bool make_looks(const struct ax_cascade_model_run *m, struct looks *l)
+{
+    int n = requests_of(m, m->slots);
+    l->slot = calloc((size_t)m->slots, sizeof *l->slot);
+    l->request = calloc((size_t)n, sizeof *l->request);
+    bool ok = l->slot && l->request;
+    for (int i = 0; i < n && ok; i++) ok = make_request(m, &l->request[i]);
+    for (int i = 0; i < m->slots && ok; i++) ok = make_slot(m, &l->request[i / m->batch], i % m->batch, &l->slot[i]);
+    return ok;
+}
+
+static void free_looks(const struct ax_cascade_model_run *m, struct looks *l)
+{
+    for (int i = 0; l->slot && i < m->slots; i++) {
+        free(l->slot[i].tensors);
+        ax_region_free(&l->slot[i].region);
+        ax_prediction_free(&l->slot[i].result);
+    }
+    for (int i = 0; l->request && i < requests_of(m, m->slots); i++) {
+        struct request *q = &l->request[i];
+        for (int k = 0; q->out && k < ax_engine_outputs(m->engine); k++) free(q->out[k].data);
+        free(q->in.data);
+        free(q->out);
+    }
+    free(l->slot);
+    free(l->request);
 }
 
 /* A request that was given up still owns its memory. */
-static void settle(struct ax_cascade_model_run *m, struct slot *s)
+static void settle(struct ax_cascade_model_run *m, struct request *q)
 {
     struct ax_error ignored;
-    if (s->under_way) m->device.wait(m->device.self, s->instance, s->ticket, -1, &ignored);
-    s->under_way = false;
+    if (q->under_way) m->way.wait(m->way.self, q->instance, q->ticket, -1, &ignored);
+    q->under_way = false;
 }
 
 static void forget(struct ax_cascade_run *r, struct cascade_frame *f)
 {
     for (int k = 0; k < r->n; k++) {
-        for (int i = 0; i < f->stages[k].n; i++) {
-            struct slot *s = &f->stages[k].slot[i];
-            settle(&r->models[k], s);
-            ax_region_free(&s->region);
-            ax_prediction_free(&s->result);
+        struct looks *l = &f->stages[k];
+        for (int i = 0; l->request && i < requests_of(&r->models[k], l->n); i++) settle(&r->models[k], &l->request[i]);
+        for (int i = 0; i < l->n; i++) {
+            ax_region_free(&l->slot[i].region);
+            ax_prediction_free(&l->slot[i].result);
         }
-        f->stages[k].n = 0;
+        l->n = 0;
     }
     ax_arena_free(&f->mem);
 }
@@ -104,12 +144,7 @@ static enum ax_status make_frame(struct ax_cascade_run *r, struct ax_frame *fram
     bool ok = f != NULL;
     if (ok) f->next = r->frames, r->frames = f;
     ok = ok && (f->stages = calloc((size_t)r->n, sizeof *f->stages));
-    for (int k = 0; k < r->n && ok; k++) {
-        int slots = r->models[k].slots;
-        f->stages[k].slot = calloc((size_t)slots, sizeof *f->stages[k].slot);
-        ok = f->stages[k].slot != NULL;
-        for (int i = 0; i < slots && ok; i++) ok = make_slot(&r->models[k], &f->stages[k].slot[i]);
-    }
+    for (int k = 0; k < r->n && ok; k++) ok = make_looks(&r->models[k], &f->stages[k]);
     frame->more = f;
     return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the regions of a frame");
 }
@@ -119,10 +154,7 @@ void ax_cascade_free_frames(struct ax_cascade_run *r)
     for (struct cascade_frame *f = r->frames, *next; f; f = next) {
         next = f->next;
         if (f->stages) forget(r, f);
-        for (int k = 0; f->stages && k < r->n; k++) {
-            for (int i = 0; f->stages[k].slot && i < r->models[k].slots; i++) free_slot(&r->models[k], &f->stages[k].slot[i]);
-            free(f->stages[k].slot);
-        }
+        for (int k = 0; f->stages && k < r->n; k++) free_looks(&r->models[k], &f->stages[k]);
         free(f->stages);
         free(f);
     }
@@ -154,23 +186,30 @@ static struct ax_object **parents_of(const struct ax_frame *f, const struct ax_c
     return list;
 }
 
-static enum ax_status submit_slot(struct ax_cascade_model_run *m, struct slot *s, struct ax_error *err)
+static enum ax_status submit_request(struct ax_cascade_model_run *m, const struct ax_frame *f, struct request *q,
+                                     struct ax_error *err)
 {
-    enum ax_status st = m->device.submit(m->device.self, s->instance, &s->in, s->out, NULL, NULL, &s->ticket, err);
-    s->under_way = !st;
+    if (m->layers) ax_runner_layers_submitted(m->layers, q->instance, f->number);
+    enum ax_status st = m->way.submit(m->way.self, q->instance, &q->in, q->out, NULL, NULL, &q->ticket, err);
+    q->under_way = !st;
     return st;
 }
 
-static enum ax_status begin_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s, struct ax_error *err)
+/* With the slots up to the last one that was filled. */
+static enum ax_status begin_request(struct ax_cascade_model_run *m, struct ax_frame *f, struct ax_error *err)
+{
+    struct request *q = &looks_of(f, m)->request[(looks_of(f, m)->n - 1) / m->batch];
+    q->instance = m->next_instance;
+    m->next_instance = (m->next_instance + 1) % ax_engine_instances(m->engine);
+    return submit_request(m, f, q, err);
+}
+
+static enum ax_status fill_slot(struct ax_cascade_model_run *m, const struct ax_frame *f, struct slot *s, struct ax_error *err)
 {
     struct ax_pixels_out to = m->input;
-    to.data = s->in.data;
+    to.data = s->in;
     enum ax_status st = ax_region_crop(&s->region, &f->image, err);
     if (!st) st = ax_preprocess_into(&m->pipeline, &s->region.crop, &to, &s->fit, err);
-    if (st) return st;
-    s->instance = m->next_instance;
-    m->next_instance = (m->next_instance + 1) % ax_engine_instances(m->engine);
-    st = submit_slot(m, s, err);
     atomic_fetch_add(&m->regions, !st);
     return st;
 }
@@ -194,7 +233,8 @@ static enum ax_status begin_region(struct ax_cascade_model_run *m, struct ax_fra
 {
     struct looks *l = looks_of(f, m);
     struct slot *s = next_slot(l, region, parent);
-    enum ax_status st = begin_slot(m, f, s, err);
+    enum ax_status st = fill_slot(m, f, s, err);
+    if (!st) return l->n % m->batch ? AX_OK : begin_request(m, f, err);
     if (!is_the_regions_own(st)) return st;
     ax_region_free(&s->region);
     l->n--;
@@ -209,10 +249,12 @@ static enum ax_status submit_regions(struct ax_cascade_model_run *m, struct ax_f
     struct ax_arena mem = {0};
     int n;
     struct ax_object **parents = parents_of(f, m, &mem, &n);
+    struct looks *l = looks_of(f, m);
     enum ax_status st = AX_OK;
-    for (int i = 0; i < n && looks_of(f, m)->n < m->slots && !st; i++)
+    for (int i = 0; i < n && l->n < m->slots && !st; i++)
         if (ax_region_of(&m->is->rule, parents[i], f->image.width, f->image.height, &region))
             st = begin_region(m, f, &region, parents[i], err);
+    if (!st && l->n % m->batch) st = begin_request(m, f, err); /* fewer than a batch: the rest of it is what was there before */
     ax_arena_free(&mem);
     return st;
 }
@@ -223,7 +265,8 @@ static enum ax_status submit_whole(struct ax_cascade_model_run *m, struct ax_fra
     struct ax_region all = {.x = w / 2, .y = h / 2, .width = w, .height = h, .cos = 1};
     if (!f->more && make_frame(m->run, f, err)) return err->status;
     if (m->index == 0) forget(m->run, f->more);
-    enum ax_status st = begin_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
+    enum ax_status st = fill_slot(m, f, next_slot(looks_of(f, m), &all, NULL), err);
+    if (!st) return begin_request(m, f, err);
     if (!is_the_regions_own(st)) return st;
     looks_of(f, m)->n = 0;
     ax_frame_fail(f, err);
@@ -282,20 +325,21 @@ static void explain(const struct ax_cascade_model_run *m, const struct ax_frame 
 }
 
 /* A timeout is waited for again, a failure is run again. */
-static enum ax_status wait_slot(struct ax_cascade_model_run *m, struct slot *s, int *tries, struct ax_error *err)
+static enum ax_status wait_request(struct ax_cascade_model_run *m, const struct ax_frame *f, struct request *q, int *tries,
+                                   struct ax_error *err)
 {
     struct ax_cascade_run *r = m->run;
     int64_t limit = r->opt.timeout_ms > 0 ? r->opt.timeout_ms : -1;
     int most = r->opt.on_error == AX_RUNNER_RETRY ? 1 + r->opt.retries : 1;
     for (*tries = 1;; ++*tries) {
-        enum ax_status st = m->device.wait(m->device.self, s->instance, s->ticket, limit, err);
-        if (st != AX_TIMEOUT) s->under_way = false;
+        enum ax_status st = m->way.wait(m->way.self, q->instance, q->ticket, limit, err);
+        if (st != AX_TIMEOUT) q->under_way = false;
         if (!st && *tries > 1) atomic_fetch_add(&r->recovered, 1);
         if (!st) return AX_OK;
         atomic_fetch_add(st == AX_TIMEOUT ? &r->timeouts : &r->failures, 1);
         if (*tries >= most) return st;
         atomic_fetch_add(&r->retries, 1);
-        if (st != AX_TIMEOUT && submit_slot(m, s, err)) return err->status;
+        if (st != AX_TIMEOUT && submit_request(m, f, q, err)) return err->status;
     }
 }
 
@@ -340,15 +384,16 @@ static enum ax_status wait_all(void *user, int worker, struct ax_frame *const *f
     struct ax_frame *f = frames[0];
     struct looks *l = looks_of(f, m);
     (void)worker, (void)n;
-    for (int i = 0, tries; i < l->n; i++) {
-        if (wait_slot(m, &l->slot[i], &tries, err)) {
-            explain(m, f, i, l->n, tries, err);
+    for (int i = 0, tries; i < requests_of(m, l->n); i++) {
+        if (wait_request(m, f, &l->request[i], &tries, err)) {
+            explain(m, f, i * m->batch, l->n, tries, err);
             if (m->run->opt.on_error == AX_RUNNER_STOP) return err->status;
             ax_frame_fail(f, err);
             atomic_fetch_add(&m->run->skipped, 1);
             return AX_OK;
         }
-        if (read_slot(m, f, &l->slot[i], err)) return err->status;
+        for (int k = i * m->batch; k < l->n && k < (i + 1) * m->batch; k++)
+            if (read_slot(m, f, &l->slot[k], err)) return err->status;
     }
     if (m->is->suppresses) suppress(m, l);
     for (int i = 0; i < l->n; i++)
@@ -408,4 +453,14 @@ int ax_cascade_cores(const struct ax_cascade_run *r, int stage, bool *shared)
 struct ax_schedule_counts ax_cascade_counts(const struct ax_cascade_run *r, int stage)
 {
     return r->schedule ? ax_schedule_counts(r->schedule, stage) : (struct ax_schedule_counts){0};
+}
+
+struct ax_post *ax_cascade_post(const struct ax_cascade_run *r, int stage)
+{
+    return r->models[stage].post;
+}
+
+const struct ax_descriptor *ax_cascade_descriptor(const struct ax_cascade_run *r, int stage)
+{
+    return &r->models[stage].pipeline;
 }

@@ -47,6 +47,11 @@ static void add_folder(struct ax_inputs *l, struct ax_arena *mem, const char *di
     if (n > 0) free(entries);
 }
 
+static bool names_no_file(const char *input)
+{
+    return !strcmp(input, "-") || ax_camera_named(input) || strstr(input, "://");
+}
+
 /* A path a line, relative to the list's folder; empty lines and # comments are passed over. */
 static enum ax_status add_list(struct ax_inputs *l, struct ax_arena *mem, const char *path, struct ax_error *err)
 {
@@ -54,10 +59,11 @@ static enum ax_status add_list(struct ax_inputs *l, struct ax_arena *mem, const 
     size_t bytes;
     const char *dir = ax_path_dir(mem, path);
     if (ax_file_read(path, MAX_LIST_BYTES, &data, &bytes, err)) return err->status;
-    for (char *rest = (char *)data, *line; (line = strsep(&rest, "\n"));) {
+    for (char *rest = ax_arena_str(mem, (char *)data), *line; (line = strsep(&rest, "\n"));) {
         size_t n = strlen(line);
         while (n && strchr(" \t\r", line[n - 1])) line[--n] = 0;
-        if (n && line[0] != '#') ax_inputs_append(l, ax_path_join(mem, strcmp(dir, ".") ? dir : "", line));
+        if (n && line[0] != '#')
+            ax_inputs_append(l, names_no_file(line) ? line : ax_path_join(mem, strcmp(dir, ".") ? dir : "", line));
     }
     free(data);
     return AX_OK;
@@ -75,7 +81,7 @@ enum ax_status ax_inputs_add(struct ax_inputs *l, struct ax_arena *mem, const ch
         if (add_list(l, mem, path + 1, err)) return err->status;
         return l->count > before ? AX_OK : ax_fail(err, AX_NOT_FOUND, "%s: the list is empty", path + 1);
     }
-    bool is_file = !(!strcmp(path, "-") || ax_camera_named(path) || strstr(path, "://"));
+    bool is_file = !names_no_file(path);
     if (is_file && !ax_file_exists(path))
         return ax_fail(err, AX_NOT_FOUND,
                        "%s: is not there; expected a picture, a video, a folder of such, @LIST, a camera or -", path);

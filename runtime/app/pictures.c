@@ -255,6 +255,7 @@ static enum ax_status open_runners(struct ax_pictures *p, struct ax_error *err)
         const struct ax_engine_port *in = ax_engine_input(p->pipes[i].engine, 0);
         opt.input = in->stored == AX_DTYPE_INT8 && in->quant.count ? AX_DTYPE_INT8 : AX_DTYPE_FLOAT32;
         if (i) opt.record = NULL; /* layers of one model are shown */
+        opt.replicas = p->pipes[i].replicas, opt.n_replicas = p->pipes[i].n_replicas;
         if (ax_runner_new(p->pipes[i].engine, &opt, &p->runners[i], err)) return err->status;
     }
     const struct ax_shape shape = ax_runner_input_shape(p->runners[0], 0);

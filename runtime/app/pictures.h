@@ -7,6 +7,8 @@
 struct ax_pictures_pipe {
     const char *name; /* of its answers: "int8", "float" */
     struct ax_engine *engine;
+    struct ax_engine *const *replicas; /* of the model on several devices, engine first; NULL */
+    int n_replicas;
 };
 
 enum ax_pictures_mode { AX_PICTURES_ASYNCHRONOUS, AX_PICTURES_CALLBACK, AX_PICTURES_SYNCHRONOUS };

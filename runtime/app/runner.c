@@ -286,6 +286,26 @@ static bool make_group(struct ax_runner *r, struct ax_runner_group *g)
     return ok;
 }
 
+static enum ax_status open_device(struct ax_runner *r, struct ax_error *err)
+{
+    if (r->opt.n_replicas > 1) {
+        if (ax_replicas_new(r->opt.replicas, r->opt.n_replicas, &r->replicas, err)) return err->status;
+        r->device = ax_replicas_device(r->replicas);
+    } else if (r->opt.device)
+        r->device = *r->opt.device;
+    else
+        r->device =
+            (struct ax_runner_device){.self = r->engine, .submit = engine_submit, .wait = engine_wait, .run = engine_run};
+    return AX_OK;
+}
+
+static enum ax_status record_layers(struct ax_runner *r, struct ax_error *err)
+{
+    bool several = r->opt.n_replicas > 1;
+    return ax_runner_layers_new(several ? r->opt.replicas : &r->engine, several ? r->opt.n_replicas : 1, r->opt.record, NULL,
+                                &r->layers, err);
+}
+
 enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options *opt, struct ax_runner **out,
                              struct ax_error *err)
 {
@@ -301,9 +321,6 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
     r->engine = e;
     r->opt = *opt;
     if (!r->opt.retries) r->opt.retries = 2;
-    r->device = opt->device
-                    ? *opt->device
-                    : (struct ax_runner_device){.self = e, .submit = engine_submit, .wait = engine_wait, .run = engine_run};
     r->n_in = ax_engine_inputs(e), r->n_out = ax_engine_outputs(e);
     r->pictures = pictures_of(e);
     r->samples = samples_of(e, opt->asynchronous);
@@ -313,7 +330,8 @@ enum ax_status ax_runner_new(struct ax_engine *e, const struct ax_runner_options
     bool ok = r->groups != NULL;
     for (int i = 0; i < r->n_groups && ok; i++) ok = make_group(r, &r->groups[i]);
     enum ax_status s = ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the tensors of %d frames", opt->depth);
-    if (!s && opt->record) s = ax_runner_layers_new(&e, 1, opt->record, NULL, &r->layers, err);
+    if (!s) s = open_device(r, err);
+    if (!s && opt->record) s = record_layers(r, err);
     if (s)
         ax_runner_free(r);
     else
@@ -344,7 +362,9 @@ void ax_runner_free(struct ax_runner *r)
         free(g->out);
         free(g->frames);
     }
+    if (r->replicas && !r->flow) rest(r); /* their threads look at it until they end */
     ax_runner_layers_free(r->layers);
+    ax_replicas_free(r->replicas);
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->change);
     free(r->groups);

@@ -40,6 +40,8 @@ struct ax_runner_options {
     enum ax_dtype input;            /* what preprocessing writes; default float32 */
     struct ax_record *record;
     const struct ax_runner_device *device; /* NULL: the engine */
+    struct ax_engine *const *replicas;     /* engines of the model on several devices, the first one first; asynchronous */
+    int n_replicas;                        /* 0 or 1: there is one */
 };
 
 struct ax_runner_counts {

@@ -128,8 +128,9 @@ static int add_rows(struct ax_runner_layers *l, const struct ax_engine *e, const
     return first;
 }
 
-static void add_segment(struct ax_runner_layers *l, const struct ax_segments *s, int segment)
+static void add_segment(struct ax_runner_layers *l, const struct ax_engine *e, int segment)
 {
+    const struct ax_segments *s = ax_engine_segments(e);
     const struct ax_program *p = ax_segments_program(s, segment);
     const char *name = ax_segments_name(s, segment);
     int first = ax_record_layers(l->record);
@@ -149,8 +150,8 @@ static void add_segment(struct ax_runner_layers *l, const struct ax_segments *s,
         char what[160];
         snprintf(what, sizeof what, "%.100s replica %d", name, i);
         *k = (struct lane){.of = l, .segment = segment, .index = i, .first_row = first};
-        k->origin_ns = origin_of(ax_segments_device(s, segment));
-        k->track = name_track(l, what, cores, n, ax_segments_device(s, segment));
+        k->origin_ns = origin_of(ax_engine_segment_device(e, segment));
+        k->track = name_track(l, what, cores, n, ax_engine_segment_device(e, segment));
         pthread_mutex_init(&k->lock, NULL);
         ax_pipeline_set_hook(l->pipeline, segment, i, take_segments_time, k);
     }
@@ -182,7 +183,7 @@ enum ax_status ax_runner_layers_new(struct ax_engine *const *engines, int n, str
     pthread_mutex_init(&l->lock, NULL);
     if (s) {
         l->pipeline = ax_engine_pipeline(engines[0]);
-        for (int i = 0; i < ax_segments_count(s); i++) add_segment(l, s, i);
+        for (int i = 0; i < ax_segments_count(s); i++) add_segment(l, engines[0], i);
         return AX_OK;
     }
     int first = add_rows(l, engines[0], stage);

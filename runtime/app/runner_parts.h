@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "app/replicas.h"
 #include "app/runner.h"
 #include "app/runner_layers.h"
 
@@ -35,6 +36,7 @@ struct ax_runner {
     struct ax_engine *engine;
     struct ax_runner_options opt;
     struct ax_runner_device device;
+    struct ax_replicas *replicas;    /* NULL: there is one engine */
     struct ax_runner_layers *layers; /* NULL: not recorded */
     int n_in, n_out, pictures, samples, size, n_groups;
     struct ax_runner_group *groups;

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "media/draw.h"
+#include "media/video.h"
 #include "media/video_write.h"
 
 enum { MOST_VIDEOS = 64 }; /* answers a frame */
@@ -70,10 +71,16 @@ static const char *extension_of(const struct ax_frame *f)
     return ax_path_has_ext(f->name, ".jpg") || ax_path_has_ext(f->name, ".jpeg") ? ".jpg" : ".png";
 }
 
+static const char *stem_of(struct ax_saver *s, const char *name)
+{
+    if (!strcmp(name, "-")) return "stdin";
+    return name[0] != '/' && ax_camera_named(name) ? "camera" : ax_path_stem(&s->mem, name);
+}
+
 /* _2, _3 behind it where folders have files of one name. */
 static const char *place(struct ax_saver *s, const struct ax_frame *f, const struct ax_answer *a)
 {
-    const char *stem = strcmp(f->name, "-") ? ax_path_stem(&s->mem, f->name) : "stdin", *suffix = suffix_of(s, f, a);
+    const char *stem = stem_of(s, f->name), *suffix = suffix_of(s, f, a);
     for (int copy = 1;; copy++) {
         const char *again = copy > 1 ? ax_arena_printf(&s->mem, "_%d", copy) : "";
         const char *name = ax_arena_printf(&s->mem, "%s%s%s%s", stem, again, suffix, extension_of(f));

@@ -10,9 +10,10 @@
 struct ax_source {
     const struct ax_inputs *list;
     struct ax_source_options opt;
-    char size[32], pixels[32], camera[64]; /* of raw frames; the device's path */
-    int at;                                /* the present input */
-    struct ax_video *video;                /* NULL: not open */
+    char size[32], pixels[32];   /* of raw frames */
+    char camera[64], format[32]; /* path and kind of the device */
+    int at;                      /* the present input */
+    struct ax_video *video;      /* NULL: not open */
     int64_t index, given;
     atomic_bool stopped;
 };
@@ -64,11 +65,18 @@ static bool is_stopped(void *user)
     return atomic_load(&s->stopped) || (s->opt.interrupted && *s->opt.interrupted);
 }
 
-/* "camera:1" is /dev/video1. */
-static const char *camera_path(struct ax_source *s, const char *name)
+/* "camera:1" is /dev/video1 of v4l2; "camera:FORMAT:NAME" is another input device of FFmpeg's. */
+static const char *camera_of(struct ax_source *s, const char *name, const char **format)
 {
+    const char *which = name[6] == ':' && name[7] ? name + 7 : "0", *colon = strchr(which, ':');
+    *format = "v4l2";
     if (name[0] == '/') return name;
-    snprintf(s->camera, sizeof s->camera, "/dev/video%.20s", name[6] == ':' ? name + 7 : "0");
+    if (colon) {
+        snprintf(s->format, sizeof s->format, "%.*s", (int)(colon - which < 31 ? colon - which : 31), which);
+        *format = s->format;
+        return colon + 1;
+    }
+    snprintf(s->camera, sizeof s->camera, "/dev/video%.20s", which);
     return s->camera;
 }
 
@@ -80,11 +88,12 @@ static enum ax_status open_video(struct ax_source *s, const char *path, struct a
         opt.from_fd = true, opt.fd = s->opt.fd;
         if (s->opt.raw) opt.format = "rawvideo", opt.size = s->size, opt.pixels = s->pixels;
     } else if (camera) {
-        opt.format = "v4l2";
+        path = camera_of(s, path, &opt.format);
+        opt.device = true;
         if (s->opt.raw) opt.size = s->size;
     }
     s->index = 0;
-    return ax_video_open(camera ? camera_path(s, path) : path, &opt, &s->video, err);
+    return ax_video_open(path, &opt, &s->video, err);
 }
 
 static void next_input(struct ax_source *s)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/avstring.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
@@ -82,26 +83,40 @@ bool ax_camera_named(const char *path)
     return !strncmp(path, "/dev/video", 10) || !strcmp(path, "camera") || !strncmp(path, "camera:", 7);
 }
 
-static bool has_cameras(void)
+/* Devices that give pictures, by name. */
+static void list_devices(char *text, size_t room)
 {
+    snprintf(text, room, "cameras need libavdevice when Axon is built");
 #ifdef AXON_CAMERA
-    return true;
-#else
-    return false;
+    size_t at = 0;
+    for (const AVInputFormat *f = NULL; (f = av_input_video_device_next(f)) && at + 40 < room;)
+        at += (size_t)snprintf(text + at, room - at, "%s%.30s", at ? " " : "its devices are ", f->name);
 #endif
+}
+
+static const AVInputFormat *device_named(const char *name)
+{
+    const AVInputFormat *found = NULL;
+#ifdef AXON_CAMERA
+    avdevice_register_all();
+    for (const AVInputFormat *f = NULL; (f = av_input_video_device_next(f));)
+        if (av_match_name(name, f->name)) found = f;
+#else
+    (void)name;
+#endif
+    return found;
 }
 
 static enum ax_status find_format(struct ax_video *v, const AVInputFormat **out, struct ax_error *err)
 {
     *out = NULL;
     if (!v->opt.format) return AX_OK;
-#ifdef AXON_CAMERA
-    avdevice_register_all();
-#endif
-    *out = av_find_input_format(v->opt.format);
+    char devices[400] = "";
+    *out = v->opt.device ? device_named(v->opt.format) : av_find_input_format(v->opt.format);
     if (*out) return AX_OK;
-    return ax_fail(err, AX_UNSUPPORTED, "%s: this build reads no '%s'%s", v->path, v->opt.format,
-                   has_cameras() ? "" : "; cameras need libavdevice when Axon is built");
+    if (v->opt.device) list_devices(devices, sizeof devices);
+    return ax_fail(err, AX_UNSUPPORTED, "%s: this build reads no '%s'%s%s", v->path, v->opt.format, *devices ? "; " : "",
+                   devices);
 }
 
 static enum ax_status open_input(struct ax_video *v, struct ax_error *err)

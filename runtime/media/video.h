@@ -12,6 +12,7 @@ struct ax_video_options {
     const char *format; /* "rawvideo", "v4l2"...; NULL: recognized */
     const char *size;   /* "640x480": of rawvideo, or what a camera should give; NULL */
     const char *pixels; /* "rgb24", "nv12"...: of rawvideo; NULL */
+    bool device;        /* the format is a device, the path its name there */
     bool from_fd;       /* read from fd instead of opening the path, which then only names it */
     int fd;
     bool (*stopped)(void *user); /* asked while there is nothing to read; NULL */
@@ -28,6 +29,6 @@ enum ax_status ax_video_next(struct ax_video *v, struct ax_image *im, double *ti
 double ax_video_rate(const struct ax_video *v); /* frames a second; 0: unknown */
 
 bool ax_video_named(const char *path);  /* whether the name ends like a video's */
-bool ax_camera_named(const char *path); /* /dev/video0, or camera, camera:1 */
+bool ax_camera_named(const char *path); /* /dev/video0, camera, camera:1, camera:FORMAT:NAME */
 
 #endif

@@ -13,7 +13,13 @@ static const struct ax_option options[] = {
      "Cores to run on; without it all that the process may use.", "Running"},
     {"threads", 't', "N", AX_OPT_INT, offsetof(struct ax_run_settings, cores), NULL, "1..1024", "The same as --cores.", NULL},
     {"device", 'd', "DEVICE", AX_OPT_STRING, offsetof(struct ax_run_settings, device), "cpu", NULL,
-     "cpu, or sim:NAME for a simulated chip (see axbench), which gives the same results.", NULL},
+     "cpu, cpu:0-3 or cpu:0+2 for some of its cores, or sim:NAME for a simulated chip (see axbench), which gives the same "
+     "results.",
+     NULL},
+    {"devices", 'D', "DEVICE,...", AX_OPT_STRING, offsetof(struct ax_run_settings, devices), NULL, NULL,
+     "Several devices, as --device names them; all stands for every core by itself. A model runs on each, and they share the "
+     "frames; segments, the stages of a cascade and --models go to the devices one each.",
+     NULL},
     {"batch", 'b', "N", AX_OPT_INT, offsetof(struct ax_run_settings, batch), "1", "1..1024",
      "Samples to run at the same time, each on its share of the cores.", NULL},
     {"instances", 'i', "N", AX_OPT_INT, offsetof(struct ax_run_settings, instances), NULL, "1..1024",
@@ -76,6 +82,8 @@ static const struct ax_option options[] = {
      "Accuracy"},
     {"list", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, list), NULL, NULL,
      "List the families of models whose pipelines are known, for axcompile --family.", NULL},
+    {"list_devices", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, list_devices), NULL, NULL,
+     "List the devices, and which processes hold them.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, json), NULL, NULL, "Print JSON.", NULL},
     {"csv", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, csv), NULL, NULL, "Print a line of CSV for each result.",
      NULL},
@@ -100,8 +108,9 @@ static const struct ax_tool tool = {
     "or a partition.json, whose segments run as a pipeline; or the descriptor of a cascade, whose stages are models of their "
     "own. "
     "A MODEL.onnx is compiled on the first run. "
-    "INPUT is a picture (JPEG, PNG, BMP, WebP...), a video, a folder of such, @FILE for a list of such, a camera (/dev/video0, "
-    "or camera), or - for frames on the standard input.\n\n"
+    "INPUT is a picture (JPEG, PNG, BMP, WebP...), a video, a folder of such, @FILE for a list of such, a camera "
+    "(/dev/video0, camera, camera:1, or camera:FORMAT:NAME for any input device of FFmpeg's), or - for frames on the standard "
+    "input.\n\n"
     "Cores are leased while axrun runs; what another process holds is waited for. A frame that cannot be read or run is "
     "reported "
     "and the others go on; the exit code is then 1.",
@@ -110,6 +119,7 @@ static const struct ax_tool tool = {
     "axrun resnet18 cat.jpg --compare\n"
     "  axrun cascade.json street.mp4 --save annotated --json\n  axrun --models yolov8n:priority=20,resnet18 pictures/\n"
     "  axrun yolov8n street.mp4 --save annotated --profile --report street.html\n"
+    "  axrun yolov8n street.mp4 --devices cpu:0,cpu:1 --profile\n  axrun segments/ street.mp4 --devices all\n"
     "  ffmpeg -i street.mp4 -f rawvideo -pix_fmt rgb24 - | axrun yolov8n - --raw 1280x720 --json\n"
     "  axrun resnet18 --tensors in.npz --out out.npz\n",
     options,
@@ -147,26 +157,43 @@ static enum ax_status check_frames(const struct ax_run_settings *set, const stru
                        : set->profile ? "profile"
                        : set->trace   ? "trace"
                                       : "report");
+    if (set->devices && (set->cores || strcmp(set->device, "cpu")))
+        return ax_fail(
+            err, AX_INVALID_ARGUMENT,
+            "--devices says which devices and cores, so that --%s has no place beside it; cpu:0-1 are two cores, say",
+            set->cores ? "cores" : "device");
     if (set->eval && (set->save || set->display))
         return ax_fail(err, AX_INVALID_ARGUMENT, "--eval scores answers and shows none; drop --%s",
                        set->save ? "save" : "display");
     return AX_OK;
 }
 
-/* What one model can and several cannot. */
+/* What one model can and several cannot, and what to do instead. */
 static enum ax_status check_several(const struct ax_run_settings *set, struct ax_error *err)
 {
-    const char *no = set->tensors                 ? "tensors"
-                     : set->eval                  ? "eval"
-                     : set->compare               ? "compare"
-                     : set->callback              ? "callback"
-                     : set->labels                ? "labels"
-                     : set->batch > 1             ? "batch"
-                     : set->instances             ? "instances"
-                     : strcmp(set->pipe, "int8")  ? "pipe"
-                     : strcmp(set->device, "cpu") ? "device"
-                                                  : NULL;
-    return no ? ax_fail(err, AX_INVALID_ARGUMENT, "--%s belongs to one model; these are several", no) : AX_OK;
+    bool both = set->compare || !strcmp(set->pipe, "both");
+    const struct {
+        bool wrong;
+        const char *option, *why;
+    } rules[] = {
+        {set->tensors, "tensors", "several models start from pictures. Run each of them by itself on its tensors"},
+        {both && !set->models, "pipe both",
+         "the later stages would look at other regions, and not the same things would be compared. Run it with --pipe int8 and "
+         "with --pipe float"},
+        {both && set->models, "compare", "run each model by itself with --compare; side by side they give the same answers"},
+        {set->callback, "callback",
+         "a frame passes several stages here, which wait for one another. Drop it: they overlap anyway"},
+        {set->instances, "instances",
+         "how often a model is there follows from its cores. Give \"cores\" to the cascade's stages, or --devices"},
+        {set->models && set->eval, "eval", "labels are of one model. Run each by itself with --eval; the answers are the same"},
+        {set->models && set->batch > 1, "batch",
+         "models side by side take one picture at a time. Run each by itself with --batch, or join them (axjoin)"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].wrong)
+            return ax_fail(err, AX_INVALID_ARGUMENT, "--%s does not go with %s: %s", rules[i].option,
+                           set->models ? "--models" : "a cascade", rules[i].why);
+    return AX_OK;
 }
 
 static enum ax_status check(const struct ax_run_settings *set, const struct ax_args *args, struct ax_error *err)
@@ -217,30 +244,54 @@ static int queue_of(const struct ax_run_settings *set)
 }
 
 /* Many frames: each core has its own, and none waits for others. One: all cores work on it. */
-static int instances_of(const struct ax_run *r)
+static int instances_on(const struct ax_run *r, const struct ax_cores *device)
 {
     const struct ax_run_settings *set = r->set;
-    int most = ax_cores_count(r->cores) / (int)set->batch;
+    int most = ax_cores_count(device) / (int)set->batch;
     if (set->instances) return (int)set->instances;
-    if (!r->many || set->compare || set->synchronous || set->tensors || strcmp(set->device, "cpu")) return 1;
+    if (!r->many || set->compare || set->synchronous || set->tensors) return 1;
     return most < 1 ? 1 : most > 8 ? 8 : most;
+}
+
+static enum ax_status open_on(struct ax_run *r, struct ax_run_pipe *p, const char *path, struct ax_cores *device,
+                              struct ax_error *err)
+{
+    struct ax_engine_options opt = {.batch = (int)r->set->batch,
+                                    .instances = instances_on(r, device),
+                                    .queue = queue_of(r->set),
+                                    .devices = r->devices.item,
+                                    .n_devices = r->devices.count};
+    enum ax_status s = ax_engine_open_with(device, path, &opt, &p->replicas[p->n_replicas], err);
+    if (s && s != AX_INVALID_ARGUMENT && r->devices.count > 1) ax_fail_in(err, "%s", ax_cores_label(device));
+    p->n_replicas += !s;
+    return s;
+}
+
+/* Segments go to the devices one each, a model to all of them. */
+static enum ax_status open_engines(struct ax_run *r, struct ax_run_pipe *p, const char *path, struct ax_error *err)
+{
+    enum ax_status s = open_on(r, p, path, r->cores, err);
+    if (s) return s;
+    p->engine = p->replicas[0];
+    for (int i = 1; i < r->devices.count && !ax_engine_segments(p->engine) && !s; i++)
+        s = open_on(r, p, path, r->devices.item[i], err);
+    return s;
 }
 
 static enum ax_status open_pipe(struct ax_run *r, const char *name, struct ax_error *err)
 {
     const char *path = r->artifact.model;
-    enum ax_status s = strcmp(name, "float") == 0 && !r->is_float ? ax_run_float_model(r, &path, err) : AX_OK;
-    struct ax_run_pipe *p = &r->pipe[r->n_pipes];
-    struct ax_engine_options opt = {.batch = (int)r->set->batch, .instances = instances_of(r), .queue = queue_of(r->set)};
-    if (!s) s = ax_engine_open_with(r->cores, path, &opt, &p->engine, err);
+    enum ax_status s =
+        strcmp(name, "float") == 0 && !r->is_float ? ax_run_float_model(r, r->pipeline.source, &path, err) : AX_OK;
+    struct ax_run_pipe *p = &r->pipe[r->n_pipes++];
+    if (!s) s = open_engines(r, p, path, err);
     if (s) return s;
     p->name = ax_engine_is_float(p->engine) ? "float" : name;
-    if (r->n_pipes && !strcmp(p->name, r->pipe[0].name))
-        return r->n_pipes++, ax_fail(err, AX_INVALID_ARGUMENT, "%s is a float model itself; --compare has nothing to compare",
-                                     r->artifact.name);
+    if (r->n_pipes == 2 && !strcmp(p->name, r->pipe[0].name))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s is a float model itself; --compare has nothing to compare",
+                       r->artifact.name);
     if (r->set->compare)
         ax_engine_limit_batch(p->engine, (int)r->set->batch), ax_engine_rest(p->engine); /* both take turns on the cores */
-    r->n_pipes++;
     return AX_OK;
 }
 
@@ -262,11 +313,37 @@ static bool many_frames(const char *input)
     return input[0] == '@' || ax_input_moves(input) || ax_dir_exists(input);
 }
 
+/* What is known only once all names are: several devices take frames at the same time. */
+static enum ax_status several_allowed(const struct ax_run *r, struct ax_error *err)
+{
+    const struct ax_run_settings *set = r->set;
+    const char *one = r->cascade         ? NULL
+                      : set->synchronous ? "synchronous"
+                      : set->compare     ? "compare"
+                      : set->tensors     ? "tensors"
+                                         : NULL;
+    if (r->devices.count < 2 || !one) return AX_OK;
+    return ax_fail(err, AX_INVALID_ARGUMENT,
+                   "--devices: %d devices take frames at the same time, --%s one by one. Name one device, or drop --%s",
+                   r->devices.count, one, one);
+}
+
+static enum ax_status lease(struct ax_run *r, struct ax_error *err)
+{
+    const struct ax_run_settings *set = r->set;
+    enum ax_status s = set->devices ? ax_devices_lease(set->devices, set->wait, &r->devices, err)
+                                    : ax_cores_lease_on(set->device, (int)set->cores, set->wait, &r->devices.item[0], err);
+    if (s) return s;
+    if (!set->devices) r->devices.count = 1;
+    r->cores = r->devices.item[0];
+    return several_allowed(r, err);
+}
+
 static enum ax_status run_several(struct ax_run *r, const struct ax_args *args, int *failed, struct ax_error *err)
 {
     int first = r->set->models ? 0 : 1;
     enum ax_status s = r->set->models ? ax_run_find_models(r, r->set->models, err) : ax_run_find_cascade(r, args->arg[0], err);
-    if (!s) s = ax_cores_lease_on(r->set->device, (int)r->set->cores, r->set->wait, &r->cores, err);
+    if (!s) s = lease(r, err);
     r->n_pipes = 1; /* an answer each */
     return s ? s : ax_run_frames(r, args->arg + first, args->count - first, failed, err);
 }
@@ -279,7 +356,7 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
         r->has_pipeline = true;
         s = ax_descriptor_read(r->artifact.descriptor, &r->pipeline, err);
     }
-    if (!s) s = ax_cores_lease_on(r->set->device, (int)r->set->cores, r->set->wait, &r->cores, err);
+    if (!s) s = lease(r, err);
     r->many = r->set->eval || args->count > 2 || (args->count == 2 && many_frames(args->arg[1]));
     if (!s) s = open_pipe(r, r->set->pipe, err);
     if (!s && r->set->compare) s = open_pipe(r, "float", err);
@@ -290,9 +367,10 @@ static enum ax_status run(struct ax_run *r, const struct ax_args *args, int *fai
 
 static void release(struct ax_run *r)
 {
-    for (int i = 0; i < r->n_pipes; i++) ax_engine_close(r->pipe[i].engine);
+    for (int i = 0; i < r->n_pipes; i++)
+        for (int k = 0; k < r->pipe[i].n_replicas; k++) ax_engine_close(r->pipe[i].replicas[k]);
     ax_run_cascade_free(r);
-    ax_cores_free(r->cores);
+    ax_devices_free(&r->devices);
     if (r->has_pipeline) ax_descriptor_free(&r->pipeline);
     ax_arena_free(&r->mem);
 }
@@ -306,7 +384,9 @@ int main(int argc, char **argv)
     int failed = 0, rc = ax_options_begin(&tool, argc, argv, &set, &args);
     if (rc >= 0) return rc;
     if (!strcmp(set.pipe, "both")) set.compare = true, set.pipe = "int8";
-    if (set.list) {
+    if (set.list_devices) {
+        rc = ax_devices_print(stdout, set.json, &err) ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
+    } else if (set.list) {
         rc = list_families(&err) ? ax_tool_failed(&tool, &err) : AX_EXIT_DONE;
     } else if (check(&set, &args, &err)) {
         fprintf(stderr, "axrun: %s\n", err.message);

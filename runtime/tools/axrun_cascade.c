@@ -16,6 +16,55 @@ static enum ax_status make_room(struct ax_run *r, struct ax_error *err)
     return r->cascade ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for several models");
 }
 
+static int stage_named(const struct ax_cascade *c, const char *name)
+{
+    int i = 0;
+    while (i < c->n_stages && strcmp(c->stages[i].name, name)) i++;
+    return i < c->n_stages ? i : -1;
+}
+
+static const char *stage_list(struct ax_run *r)
+{
+    const char *all = "";
+    for (int i = 0; i < r->cascade->is.n_stages; i++)
+        all = ax_arena_printf(&r->mem, "%s%s%s", all, i ? ", " : "", r->cascade->is.stages[i].name);
+    return all;
+}
+
+/* --labels STAGE=FILE,... */
+static enum ax_status find_labels(struct ax_run *r, struct ax_error *err)
+{
+    struct ax_run_cascade *c = r->cascade;
+    char *text = r->set->labels ? ax_arena_str(&r->mem, r->set->labels) : NULL;
+    c->labels = AX_NEW(&r->mem, const char *, c->is.n_stages);
+    for (char *one; text && (one = strsep(&text, ","));) {
+        char *file = strchr(one, '=');
+        if (file) *file++ = 0;
+        int i = file ? stage_named(&c->is, one) : -1;
+        if (!file)
+            return ax_fail(err, AX_INVALID_ARGUMENT,
+                           "--labels %s: which model's classes are these? There are several (%s): --labels %s=%s", one,
+                           stage_list(r), c->is.stages[c->is.n_stages - 1].name, one);
+        if (i < 0)
+            return ax_fail(err, AX_NOT_FOUND, "--labels %s=%s: there is no stage '%s'; the stages are %s", one, file, one,
+                           stage_list(r));
+        if (!ax_file_exists(file)) return ax_fail(err, AX_NOT_FOUND, "--labels %s=%s: there is no such file", one, file);
+        c->labels[i] = file;
+    }
+    return AX_OK;
+}
+
+/* --pipe float: the model that the stage's was made from. */
+static enum ax_status find_float(struct ax_run *r, const char **axmodel, struct ax_error *err)
+{
+    struct ax_descriptor d = {0};
+    if (strcmp(r->set->pipe, "float") || r->is_float) return AX_OK;
+    enum ax_status s = r->artifact.descriptor ? ax_descriptor_read(r->artifact.descriptor, &d, err) : AX_OK;
+    if (!s) s = ax_run_float_model(r, d.source, axmodel, err);
+    ax_descriptor_free(&d);
+    return s;
+}
+
 static enum ax_status find_models(struct ax_run *r, struct ax_error *err)
 {
     struct ax_run_cascade *c = r->cascade;
@@ -23,14 +72,13 @@ static enum ax_status find_models(struct ax_run *r, struct ax_error *err)
     for (int i = 0; i < c->is.n_stages; i++) {
         const char *name = c->is.stages[i].model, *beside = ax_path_join(&r->mem, c->is.dir, name);
         enum ax_status s = ax_run_find(r, ax_file_exists(beside) ? beside : name, err);
-        if (s) {
-            struct ax_error why = *err;
-            return ax_fail(err, s, "stage '%s': %s", c->is.stages[i].name, why.message);
-        }
-        c->models[i] = (struct ax_cascade_model){r->artifact.model, r->artifact.descriptor};
+        const char *axmodel = r->artifact.model;
+        if (!s) s = find_float(r, &axmodel, err);
+        if (s) return ax_fail_in(err, "stage '%s'", c->is.stages[i].name);
+        c->models[i] = (struct ax_cascade_model){axmodel, r->artifact.descriptor};
     }
     r->artifact.name = c->is.name;
-    return AX_OK;
+    return find_labels(r, err);
 }
 
 enum ax_status ax_run_find_cascade(struct ax_run *r, const char *path, struct ax_error *err)
@@ -126,7 +174,8 @@ enum ax_runner_policy ax_run_policy(const struct ax_run_settings *set)
     return !strcmp(set->on_error, "retry") ? AX_RUNNER_RETRY : AX_RUNNER_SKIP;
 }
 
-enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, struct ax_error *err)
+enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, bool all_candidates, struct ax_record *record,
+                                   struct ax_error *err)
 {
     struct ax_run_cascade *c = r->cascade;
     struct ax_cascade_options opt = {.depth = depth,
@@ -134,9 +183,13 @@ enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, struct ax_error 
                                      .on_error = ax_run_policy(r->set),
                                      .retries = (int)r->set->retries,
                                      .top_k = (int)r->set->top_k,
+                                     .batch = (int)r->set->batch,
+                                     .labels = c->labels,
+                                     .all_candidates = all_candidates,
+                                     .record = record,
                                      .share = c->rules != NULL,
                                      .rules = c->rules};
-    return ax_cascade_open(&c->is, c->models, r->cores, &opt, &c->running, err);
+    return ax_cascade_open(&c->is, c->models, r->devices.item, r->devices.count, &opt, &c->running, err);
 }
 
 void ax_run_cascade_warn(const struct ax_run *r)

@@ -8,6 +8,7 @@
 struct ax_run_cascade {
     struct ax_cascade is;
     struct ax_cascade_model *models;
+    const char **labels;            /* by stage: a file; NULL: as the descriptors say */
     struct ax_schedule_rule *rules; /* of --models; NULL: a cascade */
     struct ax_cascade_run *running;
 };
@@ -18,7 +19,8 @@ enum ax_status ax_run_find_cascade(struct ax_run *r, const char *path, struct ax
 enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_error *err);
 void ax_run_cascade_free(struct ax_run *r);
 
-enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, struct ax_error *err);
+enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, bool all_candidates, struct ax_record *record,
+                                   struct ax_error *err);
 enum ax_runner_policy ax_run_policy(const struct ax_run_settings *set); /* of --on_error */
 /* Of regions that could not be looked at, on stderr. */
 void ax_run_cascade_warn(const struct ax_run *r);

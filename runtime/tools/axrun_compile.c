@@ -65,6 +65,8 @@ static enum ax_status compile(struct ax_run *r, const char *onnx, const char *de
 
 enum ax_status ax_run_find(struct ax_run *r, const char *what, struct ax_error *err)
 {
+    r->artifact = (struct ax_artifact){0};
+    r->is_float = false;
     enum ax_status s = ax_artifact_find(what, &r->mem, &r->artifact, err);
     const char *onnx = s ? find_onnx(r, what, s) : NULL, *descriptor = r->artifact.descriptor;
     if (!s || !onnx) return s;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/thresholds.h"
 #include "base/file.h"
 #include "tools/axrun_ap.h"
 
@@ -22,19 +23,9 @@ struct ax_eval {
     struct pipe pipe[2];
     int n_pipes, pictures;
     bool has_points;
+    const struct ax_cascade_stage *last; /* of a cascade, whose answers count; NULL: there is one model */
+    bool classifies;                     /* its answers are classes */
 };
-
-/* Average precision wants all candidates, not only those that are worth showing. */
-static void take_all_candidates(struct ax_descriptor *p)
-{
-    for (int i = 0; i < p->n_after; i++) {
-        const struct ax_param_row *rows = ax_pipe_row(p->after[i].kind)->params;
-        for (int k = 0; rows[k].name; k++) {
-            struct ax_param *param = &p->after[i].params[k];
-            if (!strcmp(rows[k].name, "confidence_threshold") && param->number > 0.001) param->number = 0.001;
-        }
-    }
-}
 
 enum ax_status ax_eval_open(struct ax_run *r, const char *pictures, struct ax_eval **out, struct ax_error *err)
 {
@@ -42,13 +33,7 @@ enum ax_status ax_eval_open(struct ax_run *r, const char *pictures, struct ax_ev
     if (!e) return ax_fail(err, AX_NO_MEMORY, "no memory for the labels");
     e->run = r;
     enum ax_status s = ax_truth_read(r->set->eval, pictures, &e->truth, err);
-    if (!s && e->truth.has_boxes) take_all_candidates(&r->pipeline);
-    if (!s && !e->truth.has_boxes && !ax_descriptor_find(&r->pipeline, AX_PIPE_CLASSIFICATION))
-        s = ax_fail(
-            err, AX_INVALID_ARGUMENT,
-            "--eval %s: these are labels of a classifier, but the model.json of %s has no step 'classification'; boxes are "
-            "scored against a .json in COCO's form",
-            r->set->eval, r->artifact.name);
+    if (!s && e->truth.has_boxes) ax_lower_thresholds(&r->pipeline);
     return s;
 }
 
@@ -111,11 +96,25 @@ static enum ax_status check_categories(const struct ax_eval *e, struct ax_error 
         e->run->set->eval, e->truth.categories[0], first);
 }
 
-enum ax_status ax_eval_bind(struct ax_eval *e, const struct ax_post *post, struct ax_error *err)
+bool ax_eval_has_boxes(const struct ax_eval *e)
 {
-    const struct ax_pipe_step *step = ax_descriptor_find(&e->run->pipeline, AX_PIPE_CLASSIFICATION);
+    return e && e->truth.has_boxes;
+}
+
+enum ax_status ax_eval_bind(struct ax_eval *e, const struct ax_post *post, const struct ax_descriptor *d,
+                            const struct ax_cascade *cascade, struct ax_error *err)
+{
+    const struct ax_pipe_step *step = ax_descriptor_find(d, AX_PIPE_CLASSIFICATION);
     e->post = post;
+    e->last = cascade ? &cascade->stages[cascade->n_stages - 1] : NULL;
+    e->classifies = step != NULL;
     if (e->truth.has_boxes) return check_categories(e, err);
+    if (!step)
+        return ax_fail(
+            err, AX_INVALID_ARGUMENT,
+            "--eval %s: these are labels of a classifier, but the model.json of %s has no step 'classification'; boxes are "
+            "scored against a .json in COCO's form",
+            e->run->set->eval, e->last ? e->last->name : e->run->artifact.name);
     bool in_order = folders_in_order(e);
     int offset = step ? ax_step_int(step, "offset") : 0;
     e->class_of = AX_NEW(&e->mem, int, e->truth.count);
@@ -164,11 +163,82 @@ static void add_boxes(struct ax_eval *e, struct pipe *p, int picture, const stru
     }
 }
 
+/* -- cascades: the last stage's answers, wherever they are nested -- */
+
+/* What it found in the object's region; NULL: it did not look there. */
+static const struct ax_prediction *seen_in(const struct ax_eval *e, const struct ax_object *o)
+{
+    for (int i = 0; i < o->n_nested; i++)
+        if (!strcmp(o->nested[i].stage, e->last->name)) return o->nested[i].result;
+    return NULL;
+}
+
+/* An object whose class another stage says is sure of both. */
+static void add_classified(struct ax_eval *e, struct pipe *p, int picture, const struct ax_object *o, const struct ax_class *c)
+{
+    struct ax_object is = *o;
+    int category = category_of(e, c);
+    is.is = *c;
+    is.is.score *= o->is.score;
+    if (category >= 0) ax_detections_add(&p->found, picture, category, &is);
+}
+
+static void add_nested_boxes(struct ax_eval *e, struct pipe *p, int picture, const struct ax_prediction *r)
+{
+    for (int i = 0; i < r->n_objects; i++) {
+        const struct ax_object *o = &r->objects[i];
+        const struct ax_prediction *seen = seen_in(e, o);
+        if (seen && e->classifies && seen->n_classes) add_classified(e, p, picture, o, &seen->classes[0]);
+        if (seen && !e->classifies) add_boxes(e, p, picture, seen);
+        for (int k = 0; k < o->n_nested && !seen; k++) add_nested_boxes(e, p, picture, o->nested[k].result);
+    }
+}
+
+/* Classes of the best region that it looked at; NULL: there was none. */
+static const struct ax_prediction *best_seen(const struct ax_eval *e, const struct ax_prediction *r, float *score)
+{
+    const struct ax_prediction *best = NULL;
+    for (int i = 0; i < r->n_objects; i++) {
+        const struct ax_object *o = &r->objects[i];
+        const struct ax_prediction *seen = seen_in(e, o), *below = NULL;
+        for (int k = 0; k < o->n_nested && !seen; k++)
+            if ((below = best_seen(e, o->nested[k].result, score))) best = below;
+        if (seen && o->is.score > *score) best = seen, *score = o->is.score;
+    }
+    return best;
+}
+
+/* Stages of the whole picture have answers of their own; all others are nested. */
+static const struct ax_answer *answer_of(const struct ax_eval *e, const struct ax_answer *answers, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (answers[i].branch && !strcmp(answers[i].branch, e->last->name)) return &answers[i];
+    return NULL;
+}
+
+static enum ax_status add_cascade(struct ax_eval *e, int picture, const struct ax_answer *answers, int n, struct ax_error *err)
+{
+    struct pipe *p = &e->pipe[0];
+    const struct ax_answer *own = answer_of(e, answers, n);
+    const struct ax_prediction *classes = own ? &own->result : NULL;
+    float score = -1;
+    e->n_pipes = 1;
+    p->name = answers[0].pipe;
+    if (e->truth.has_boxes && own) return add_boxes(e, p, picture, &own->result), AX_OK;
+    for (int i = 0; i < n && !own; i++) {
+        const struct ax_prediction *best = e->truth.has_boxes ? NULL : best_seen(e, &answers[i].result, &score);
+        if (e->truth.has_boxes) add_nested_boxes(e, p, picture, &answers[i].result);
+        if (best) classes = best;
+    }
+    return e->truth.has_boxes || !classes ? AX_OK : add_class(e, p, picture, classes, err);
+}
+
 enum ax_status ax_eval_add(struct ax_eval *e, int picture, const struct ax_answer *answers, int n_answers, struct ax_error *err)
 {
     enum ax_status s = AX_OK;
     e->n_pipes = n_answers;
     e->pictures++;
+    if (e->last) return add_cascade(e, picture, answers, n_answers, err);
     for (int i = 0; i < n_answers && !s; i++) {
         e->pipe[i].name = answers[i].pipe;
         if (e->truth.has_boxes)

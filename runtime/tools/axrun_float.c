@@ -110,14 +110,14 @@ static enum ax_status run_child(const struct command *c, struct ax_error *err)
     return AX_OK;
 }
 
-enum ax_status ax_run_float_model(struct ax_run *r, const char **path, struct ax_error *err)
+enum ax_status ax_run_float_model(struct ax_run *r, const char *named, const char **path, struct ax_error *err)
 {
     struct command c = {0};
-    if (!r->has_pipeline || !r->pipeline.source)
+    if (!named)
         return ax_fail(err, AX_NOT_FOUND,
                        "%s: --pipe float and --compare need a model.json whose \"source\" names the ONNX model",
                        r->artifact.model);
-    const char *source = ax_path_join(&r->mem, r->artifact.dir, r->pipeline.source), *dir = cache_dir(r);
+    const char *source = ax_path_join(&r->mem, r->artifact.dir, named), *dir = cache_dir(r);
     if (!ax_file_exists(source))
         return ax_fail(err, AX_NOT_FOUND, "%s: its \"source\" %s does not exist; the float model cannot run without it",
                        r->artifact.descriptor, source);

@@ -78,14 +78,15 @@ static enum ax_status report(void *user, int worker, struct ax_frame *const *fra
 static int depth_of(const struct frames *w, int group)
 {
     if (w->run->cascade) return w->run->set->depth ? (int)w->run->set->depth : 6;
-    int instances = ax_engine_instances(w->run->pipe[0].engine);
+    int instances = 0;
+    for (int i = 0; i < w->run->pipe[0].n_replicas; i++) instances += ax_engine_instances(w->run->pipe[0].replicas[i]);
     if (ax_engine_pipeline(w->run->pipe[0].engine)) instances = ax_engine_batch(w->run->pipe[0].engine);
     return w->run->set->depth ? (int)w->run->set->depth : 4 + 2 * group * instances;
 }
 
 static enum ax_status open_pictures(struct frames *w, struct ax_error *err)
 {
-    if (w->run->cascade) return ax_run_cascade_open(w->run, depth_of(w, 1), err);
+    if (w->run->cascade) return ax_run_cascade_open(w->run, depth_of(w, 1), ax_eval_has_boxes(w->eval), w->record, err);
     const struct ax_run *r = w->run;
     const struct ax_run_settings *set = r->set;
     struct ax_pictures_pipe pipes[2] = {0};
@@ -93,7 +94,8 @@ static enum ax_status open_pictures(struct frames *w, struct ax_error *err)
     if (!r->has_pipeline)
         return ax_fail(err, AX_NOT_FOUND, "%s: pictures need a model.json beside it that says how they become the input",
                        r->artifact.model);
-    for (int i = 0; i < r->n_pipes; i++) pipes[i] = (struct ax_pictures_pipe){r->pipe[i].name, r->pipe[i].engine};
+    for (int i = 0; i < r->n_pipes; i++)
+        pipes[i] = (struct ax_pictures_pipe){r->pipe[i].name, r->pipe[i].engine, r->pipe[i].replicas, r->pipe[i].n_replicas};
     opt.post = (struct ax_post_options){(int)set->top_k, set->labels, w->eval != NULL};
     int group = ax_pictures_group(pipes[0].engine, opt.mode);
     opt.runner.depth = depth_of(w, group) + 2 * group; /* the flow may need room for groups that fill up */
@@ -244,6 +246,14 @@ static void release(struct frames *w)
     ax_inputs_free(&w->inputs);
 }
 
+static enum ax_status bind_eval(struct frames *w, struct ax_error *err)
+{
+    const struct ax_run_cascade *c = w->run->cascade;
+    if (!c) return ax_eval_bind(w->eval, ax_pictures_post(w->pictures), &w->run->pipeline, NULL, err);
+    int last = c->is.n_stages - 1;
+    return ax_eval_bind(w->eval, ax_cascade_post(c->running, last), ax_cascade_descriptor(c->running, last), &c->is, err);
+}
+
 enum ax_status ax_run_frames(struct ax_run *r, const char *const *inputs, int count, int *failed, struct ax_error *err)
 {
     struct frames w = {.run = r, .failed = failed, .report = {.run = r}};
@@ -251,7 +261,7 @@ enum ax_status ax_run_frames(struct ax_run *r, const char *const *inputs, int co
     if (wants_record(r->set)) s = ax_record_new(&w.record, err);
     if (!s && r->set->eval) s = open_eval(&w, count ? inputs[0] : NULL, err);
     if (!s) s = open_pictures(&w, err);
-    if (!s && w.eval) s = ax_eval_bind(w.eval, ax_pictures_post(w.pictures), err);
+    if (!s && w.eval) s = bind_eval(&w, err);
     if (!s) {
         if (!w.eval) list_inputs(&w, inputs, count);
         w.report.headed = w.inputs.count > 1 || w.report.moving;

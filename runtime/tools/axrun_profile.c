@@ -118,6 +118,13 @@ static const char *mode_text(const struct ax_run_settings *set)
     return set->synchronous ? "synchronous" : set->callback ? "callbacks" : "asynchronous";
 }
 
+static int cores_of(const struct ax_devices *d)
+{
+    int n = 0;
+    for (int i = 0; i < d->count; i++) n += ax_cores_count(d->item[i]);
+    return n;
+}
+
 enum ax_status ax_run_profile(const struct ax_run *r, const struct ax_record *record, int64_t elapsed_ns, int64_t frames,
                               char **json, struct ax_error *err)
 {
@@ -136,7 +143,7 @@ enum ax_status ax_run_profile(const struct ax_run *r, const struct ax_record *re
                                .timings = &t,
                                .elapsed_ns = elapsed_ns,
                                .frames = frames,
-                               .cores = ax_cores_count(r->cores),
+                               .cores = cores_of(&r->devices),
                                .weights_bytes = m.weights_bytes,
                                .activations_bytes = m.activations_bytes,
                                .peak_bytes = ax_peak_memory_bytes()};

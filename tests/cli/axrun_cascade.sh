@@ -65,6 +65,77 @@ print(looked, found)
 assert looked > 15 and found >= 0.8 * looked
 P
 
+# Wherever it runs, and however many regions a run holds: the same answers. Each stage on a device of its own, too.
+cascade="$source/models/cascades/shapes_digits.json"
+for how in "--device sim:metis" "--device sim:hailo8-like" "--device sim:metis --batch 2" "--devices sim:metis,cpu" "--batch 2"; do
+    run axrun "$cascade" $scenes --json $how
+    case $err in *"a batch of 2 regions wants one for each"*) continue ;; esac # a machine with one core
+    expect_rc 0
+    cmp -s stdout.txt nested.json || fail "'$how' gives something else"
+done
+must_fail 1 "*2 stages on 3 devices*" axrun "$cascade" "$scene" --devices sim:metis,sim:metis,cpu
+must_fail 1 "*stage 'digits' has 1 core, and a batch of 2 regions wants one for each*" axrun "$cascade" "$scene" --batch 2 --cores 1
+run axrun "$cascade" $scenes --profile --json --devices sim:metis,cpu
+expect_rc 0
+expect_out '*"layers": [[]*"stage": "shapes"*"stage": "digits"*"devices": [[]*"name": "sim:metis"*"name": "cpu"*'
+
+# The float models behind the same steps; labels of a stage.
+run axrun "$cascade" $scenes --csv --pipe float
+expect_rc 0
+[ "$(grep -c "/digits/float," stdout.txt)" -gt 10 ] && ! grep -q int8 stdout.txt || fail "not the float models"
+axrun shapes $scenes --csv --pipe float | sed 1d >alone.csv
+axrun "$cascade" $scenes --csv --pipe float --top_k 1 | sed 1d | grep -v /digits/ | cmp -s - alone.csv ||
+    fail "the first stage finds something else than its float model alone"
+printf '%s\n' zero one two three four five six seven eight nine >words.txt
+run axrun "$cascade" "$scene" --csv --labels digits=words.txt
+expect_rc 0
+grep -Eq "/digits/int8,[0-9],(zero|one|two|three|four|five|six|seven|eight|nine)," stdout.txt || fail "no labels"
+must_fail 1 "*which model's classes are these?*digits=words.txt*" axrun "$cascade" "$scene" --labels words.txt
+must_fail 1 "*there is no stage 'digit'; the stages are shapes, digits*" axrun "$cascade" "$scene" --labels digit=words.txt
+must_fail 1 "*--labels digits=nowhere.txt: there is no such file*" axrun "$cascade" "$scene" --labels digits=nowhere.txt
+
+# Scored against what it found itself: boxes whose class the last stage says, boxes of the last stage, classes of the best region.
+axrun twice.json $scenes --json >twice.txt
+python3 - "$source/models/shapes/images" <<'P' || exit 1
+import json, os, sys
+def coco(results, boxes, path):
+    names = sorted({label for _, found in boxes for _, label in found})
+    out = {"images": [], "annotations": [], "categories": [{"id": 10 + i, "name": n} for i, n in enumerate(names)]}
+    for i, (name, found) in enumerate(boxes):
+        out["images"].append({"id": i, "file_name": name})
+        for box, label in found:
+            out["annotations"].append({"id": len(out["annotations"]) + 1, "image_id": i, "category_id": 10 + names.index(label), "iscrowd": 0,
+                "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]], "area": (box[2] - box[0]) * (box[3] - box[1])})
+    json.dump(out, open(path, "w"))
+results = json.load(open("nested.json"))["results"]
+name = lambda r: os.path.basename(r["input"])
+looked = lambda r: [o for o in r["int8"]["objects"] if "stages" in o]
+coco(results, [(name(r), [(o["box"], o["stages"]["digits"]["classes"][0]["label"]) for o in looked(r)]) for r in results], "digits.json")
+with open("digits.csv", "w") as f:
+    for r in results:
+        o = max(looked(r), key=lambda o: o["score"], default=None)
+        f.write(f"{name(r)},{o['stages']['digits']['classes'][0]['label'] if o else 0}\n")
+results = json.load(open("twice.txt"))["results"]
+coco(results, [(name(r), [(n["box"], n["label"]) for o in looked(r) for n in o["stages"]["again"]["objects"]]) for r in results], "again.json")
+P
+run axrun "$cascade" --eval digits.json "$source/models/shapes/images" --json
+expect_rc 0
+expect_out '*"mAP@0.5": 1.0,*'
+run axrun "$cascade" --eval digits.csv "$source/models/shapes/images" --json
+expect_rc 0
+expect_out '*"top-1": *"top-5": *'
+python3 -c 'import json, sys
+d = json.load(open("stdout.txt"))
+seen = sum(any("stages" in o for o in r["int8"]["objects"]) for r in json.load(open("nested.json"))["results"])
+assert abs(d["int8"]["top-1"] - seen / d["pictures"]) < 1e-6, (d, seen)' || fail "not each picture's own class"
+run axrun twice.json --eval again.json "$source/models/shapes/images" --json --out again_found.json
+expect_rc 0
+python3 -c 'import json
+d = json.load(open("stdout.txt"))
+assert d["int8"]["mAP@0.5"] > 0.97, d
+assert len(json.load(open("again_found.json"))) > len(json.load(open("again.json"))["annotations"])' || fail "not its own boxes"
+must_fail 1 "*digits.csv*labels of a classifier*model.json of again*" axrun twice.json --eval digits.csv "$source/models/shapes/images"
+
 # What is wrong with a descriptor, and with what is asked for.
 sed 's/"cores": "auto"/"cores": 1000/' twice.json >greedy.json
 must_fail 1 "*twice: its stages ask for 1000 cores and 1 stage needs at least one, but there are*" axrun greedy.json "$scene"
@@ -72,7 +143,9 @@ sed 's/"scale"/"scal"/' twice.json >misspelt.json
 must_fail 1 "*misspelt.json: \$.stages\[1\].regions*did you mean \"scale\"?*" axrun misspelt.json "$scene"
 sed 's/"model": "shapes"/"model": "shape"/' twice.json >missing.json
 must_fail 1 "*stage 'first': no model 'shape'*did you mean shapes?*" axrun missing.json "$scene"
-must_fail 2 "*--eval belongs to one model*" axrun twice.json --eval labels.json "$scene"
+for how in "--tensors x.npz" "--pipe both" --compare --callback "--instances 2"; do
+    must_fail 2 "*does not go with a cascade: *" axrun twice.json "$scene" $how
+done
 must_fail 2 "*no input*" axrun twice.json
 run axrun twice.json missing.png "$scene" --json
 expect_rc 1
@@ -107,7 +180,9 @@ expect_out '*"branches": {*"shapes": {*"shapes_2": {*'
 must_fail 1 "*--models: priority=99: a number from 0 to 31*" axrun --models shapes:priority=99 "$scene"
 must_fail 1 "*'fast'*priority=N, threshold=N or timeout=MS*" axrun --models shapes:fast,digits "$scene"
 must_fail 2 "*no input*" axrun --models shapes,digits
-must_fail 2 "*--tensors belongs to one model*" axrun --models shapes,digits --tensors in.npz "$scene"
+for how in "--tensors in.npz" "--eval labels.json" --compare --callback "--batch 2" "--instances 2"; do
+    must_fail 2 "*does not go with --models: *" axrun --models shapes,digits "$scene" $how
+done
 
 # A video whose picture moves: objects keep their numbers.
 cp -r build/shapes followed

@@ -74,6 +74,40 @@ expect_rc 0
 [ "$(numbers live.json | wc -l)" = 6 ] || fail "6 frames expected"
 [ -s live/stdin.mp4 ] || fail "no live/stdin.mp4"
 
+# Cameras: what FFmpeg's test source gives takes the way of a camera; more of them, and after one another.
+run axrun shapes camera:lavfi:testsrc2=size=160x120:rate=25 --frames 12 --json --save live
+case $err in
+*"this build reads no 'lavfi'"*) echo "no libavdevice: cameras are not tried" ;;
+*)
+    expect_rc 0
+    [ "$(numbers stdout.txt | paste -sd ' ')" = "0 1 2 3 4 5 6 7 8 9 10 11" ] || fail "not the frames 0 to 11"
+    expect_out '*"input": "camera:lavfi:testsrc2=size=160x120:rate=25"*"width": 160*"height": 120*'
+    [ -s live/camera.mp4 ] || fail "no live/camera.mp4"
+    cp stdout.txt camera.json
+    for how in --callback --synchronous "--depth 1"; do
+        run axrun shapes camera:lavfi:testsrc2=size=160x120:rate=25 --frames 12 --json $how
+        cmp -s stdout.txt camera.json || fail "a camera, '$how': something else"
+    done
+    printf 'camera:lavfi:testsrc=d=0.2:r=10\ncamera:lavfi:color=red:s=64x64:d=0.3:r=10\n' >cameras.txt
+    run axrun shapes @cameras.txt --json
+    expect_rc 0
+    [ "$(numbers stdout.txt | paste -sd ' ')" = "0 1 0 1 2" ] || fail "not two frames and three"
+    # It never ends by itself: what came until it is interrupted is there.
+    axrun shapes camera:lavfi:testsrc2=size=64x64:rate=25 --json >live.json 2>live.err &
+    waiter=$!
+    until [ "$(numbers live.json | wc -l)" -ge 5 ] || ! kill -0 $waiter 2>/dev/null; do sleep 0.05; done
+    kill -INT $waiter
+    command="axrun camera interrupted" out=$(tail -c 300 live.json)
+    wait $waiter && rc=0 || rc=$?
+    expect_rc 0
+    tail -n 1 live.json | grep -q '^}' || fail "the document is cut"
+    must_fail 1 "*nosuchsource*" axrun shapes camera:lavfi:nosuchsource
+    must_fail 1 "*this build reads no 'tv'*its devices are *lavfi*" axrun shapes camera:tv:0
+    must_fail 1 "*this build reads no 'mp4'*" axrun shapes camera:mp4:street.mp4
+    must_fail 1 "*/dev/video77*" axrun shapes camera:77
+    ;;
+esac
+
 # Cut streams and files: the frames that are there, then what is wrong; other inputs go on.
 head -c $(($(stat -c %s raw.rgb) - 1000)) raw.rgb >cut.rgb
 run axrun shapes - --raw $size --json <cut.rgb

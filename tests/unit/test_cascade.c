@@ -225,17 +225,20 @@ static void split(void **state)
 {
     (void)state;
     int out[3];
-    assert_true(ax_cascade_split((const double[]){3, 1}, (const int[]){0, 0}, 2, 4, out));
+    const int one[3] = {1, 1, 1};
+    assert_true(ax_cascade_split((const double[]){1, 9}, (const int[]){0, 0}, (const int[]){2, 1}, 2, 4, out));
+    assert_true(out[0] == 2 && out[1] == 2);
+    assert_true(ax_cascade_split((const double[]){3, 1}, (const int[]){0, 0}, one, 2, 4, out));
     assert_int_equal(out[0], 3);
-    assert_true(ax_cascade_split((const double[]){3, 1}, (const int[]){0, 2}, 2, 4, out));
+    assert_true(ax_cascade_split((const double[]){3, 1}, (const int[]){0, 2}, one, 2, 4, out));
     assert_int_equal(out[0], 2);
     assert_int_equal(out[1], 2);
-    assert_false(ax_cascade_split((const double[]){3, 1}, (const int[]){0, 4}, 2, 4, out));
+    assert_false(ax_cascade_split((const double[]){3, 1}, (const int[]){0, 4}, one, 2, 4, out));
     /* No other split is better. */
     for (int round = 0; round < 200; round++) {
         double work[3] = {1 + round % 7, 1 + round * 5 % 11, 0.5 + round * 3 % 13};
         int cores = 3 + round % 9, fixed[3] = {0};
-        assert_true(ax_cascade_split(work, fixed, 3, cores, out));
+        assert_true(ax_cascade_split(work, fixed, one, 3, cores, out));
         assert_int_equal(out[0] + out[1] + out[2], cores);
         for (int a = 1; a <= cores - 2; a++)
             for (int b = 1; b <= cores - a - 1; b++) {

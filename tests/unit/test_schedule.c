@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "app/replicas.h"
 #include "app/schedule.h"
 
 static struct ax_error err;
@@ -181,8 +182,32 @@ static void freed_early(void **state)
     ax_schedule_free(s);
 }
 
+/* The one that should be done first; unknown ones are tried, equals take turns. */
+static void replicas(void **state)
+{
+    (void)state;
+    const int none[3] = {0}, busy[3] = {2, 0, 1}, one[3] = {1, 1, 1};
+    assert_int_equal(ax_replicas_best((const double[]){0, 0, 0}, none, 3, -1), 0);
+    assert_int_equal(ax_replicas_best((const double[]){0, 0, 0}, none, 3, 0), 1);
+    assert_int_equal(ax_replicas_best((const double[]){0, 0, 0}, none, 3, 2), 0);
+    assert_int_equal(ax_replicas_best((const double[]){10, 30, 10}, none, 3, 0), 2);
+    assert_int_equal(ax_replicas_best((const double[]){10, 31, 10}, busy, 3, 0), 2);
+    assert_int_equal(ax_replicas_best((const double[]){10, 29, 15}, busy, 3, 0), 1);
+    assert_int_equal(ax_replicas_best((const double[]){10, 0, 20}, one, 3, 0), 1);
+    /* A slow one has its share: as often as it is fast. */
+    const double mean[2] = {1, 3};
+    int under_way[2] = {0}, given[2] = {0}, last = -1;
+    for (int i = 0; i < 12; i++) {
+        last = ax_replicas_best(mean, under_way, 2, last);
+        under_way[last]++, given[last]++;
+    }
+    assert_int_equal(given[0], 9);
+    assert_int_equal(given[1], 3);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(in_turns), cmocka_unit_test(freed_early)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(in_turns), cmocka_unit_test(freed_early),
+                                       cmocka_unit_test(replicas)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

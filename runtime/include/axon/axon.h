@@ -155,6 +155,7 @@ int64_t ax_model_arena_bytes(const struct ax_model *m);  /* memory for activatio
 struct ax_connection;
 
 /* Leases `cores` cores of a device (NULL: "cpu"; 0: all that are free). AX_BUSY when fewer are free, with who holds them.
+ * "cpu:0", "cpu:0-3" or "cpu:0-3+8" are some of the processor's cores; 0 means all that are named, free or not.
  * "sim:NAME" is a simulated one (axon/sim.h), which nobody else can hold.
  * The lease ends with ax_connection_free, when the last instance on it is gone, or when the process dies.
  * Leases are files under $AXON_LEASE_DIR, else $XDG_RUNTIME_DIR/axon, else axon-UID among temporary files. */
@@ -163,7 +164,7 @@ enum ax_status ax_connect(struct ax_context *c, const char *device, int cores, s
 void ax_connection_free(struct ax_connection *c);
 int ax_connection_cores(const struct ax_connection *c, int *out, int max); /* the cores' numbers; returns how many */
 int ax_connection_free_cores(const struct ax_connection *c);               /* not yet given to instances */
-const char *ax_connection_device(const struct ax_connection *c);           /* "cpu", "sim:NAME" */
+const char *ax_connection_device(const struct ax_connection *c);           /* as it was named */
 /* Time on the device in nanoseconds, to measure runs by. Simulated: its virtual clock, that of the instance or pipeline which
  * is farthest; it stands still while nothing finishes. Else a monotonic clock. */
 int64_t ax_connection_time_ns(const struct ax_connection *c);

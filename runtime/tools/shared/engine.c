@@ -9,6 +9,7 @@
 #include "api/internal.h" /* the steps of an instance, for profiles; all else is the public header */
 #include "axon/axon.h"
 #include "files/device.h"
+#include "files/partition.h"
 #include "tools/shared/collector.h"
 #include "tools/shared/segments.h"
 
@@ -16,7 +17,7 @@
 
 struct ax_cores {
     struct ax_arena mem;
-    const char *device;
+    const char *device, *label;
     struct ax_context *context;
     struct ax_connection *connection;
 };
@@ -30,7 +31,7 @@ static enum ax_status connect_or_wait(struct ax_cores *c, int cores, double wait
 {
     struct ax_device cpu;
     enum ax_status s = ax_connect(c->context, c->device, cores, &c->connection, err);
-    if (s != AX_BUSY || strcmp(c->device, "cpu")) return s;
+    if (s != AX_BUSY || !ax_is_cpu(c->device)) return s;
     if (ax_context_devices(c->context, &cpu, 1) < 1 || cores > cpu.cores) return s; /* waiting would not help */
     for (double waited = 0; s == AX_BUSY && waited < wait_s; waited += 0.05) {
         if (waited == 0) fprintf(stderr, "waiting up to %g s for cores: %s\n", wait_s, err->message);
@@ -45,8 +46,8 @@ static enum ax_status make_device(struct ax_cores *c, const char *device, struct
 {
     struct ax_device_desc chip;
     bool simulated;
-    c->device = "cpu";
-    if (!strcmp(device, "cpu")) return AX_OK;
+    c->device = ax_arena_str(&c->mem, device);
+    if (ax_is_cpu(device)) return AX_OK;
     enum ax_status s = ax_device_find(device, &chip, &simulated, &c->mem, err);
     if (s) return s;
     if (!simulated)
@@ -88,6 +89,16 @@ void ax_cores_free(struct ax_cores *c)
 const char *ax_cores_device(const struct ax_cores *c)
 {
     return c->device;
+}
+
+const char *ax_cores_label(const struct ax_cores *c)
+{
+    return c->label ? c->label : c->device;
+}
+
+void ax_cores_set_label(struct ax_cores *c, const char *label)
+{
+    c->label = label;
 }
 
 const struct ax_device_desc *ax_cores_chip(const struct ax_cores *c)
@@ -163,10 +174,18 @@ static enum ax_status make_ports(struct ax_engine *e, struct ax_error *err)
     return AX_OK;
 }
 
+static enum ax_status start_segments(struct ax_engine *e, struct ax_error *err)
+{
+    struct ax_connection *each[AX_PARTITION_MAX_SEGMENTS] = {e->cores->connection};
+    int n = e->opt.n_devices;
+    for (int i = 0; i < n && i < AX_PARTITION_MAX_SEGMENTS; i++) each[i] = e->opt.devices[i]->connection;
+    return ax_segments_start(e->segments, each, n > 1 ? n : 1, err);
+}
+
 static enum ax_status wake(struct ax_engine *e, struct ax_error *err)
 {
     struct ax_instance_options opt;
-    if (e->segments) return ax_segments_start(e->segments, &e->cores->connection, 1, err);
+    if (e->segments) return start_segments(e, err);
     ax_instance_options_default(&opt);
     opt.batch = e->batch;
     opt.queue = e->queue;
@@ -280,7 +299,12 @@ void ax_engine_limit_batch(struct ax_engine *e, int batch)
 
 const char *ax_engine_device(const struct ax_engine *e)
 {
-    return ax_cores_device(e->cores);
+    return ax_cores_label(e->cores);
+}
+
+const char *ax_engine_segment_device(const struct ax_engine *e, int segment)
+{
+    return ax_cores_label(e->opt.n_devices > 1 ? e->opt.devices[segment] : e->cores);
 }
 
 struct ax_segments *ax_engine_segments(const struct ax_engine *e)

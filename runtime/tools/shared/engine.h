@@ -16,7 +16,9 @@ enum ax_status ax_cores_lease(int cores, double wait_s, struct ax_cores **out, s
 /* The same on a device as --device names it: "cpu", or "sim:NAME" with the name or path of a description. */
 enum ax_status ax_cores_lease_on(const char *device, int cores, double wait_s, struct ax_cores **out, struct ax_error *err);
 void ax_cores_free(struct ax_cores *c);                               /* NULL is fine */
-const char *ax_cores_device(const struct ax_cores *c);                /* "cpu", "sim:NAME" */
+const char *ax_cores_device(const struct ax_cores *c);                /* "cpu", "cpu:0-1", "sim:NAME" */
+const char *ax_cores_label(const struct ax_cores *c);                 /* for people: the same unless one was set */
+void ax_cores_set_label(struct ax_cores *c, const char *label);       /* kept as it is */
 const struct ax_device_desc *ax_cores_chip(const struct ax_cores *c); /* simulated: what it is; else NULL */
 int64_t ax_cores_time_ns(const struct ax_cores *c);                   /* of the device: virtual where it is simulated */
 int ax_cores_count(const struct ax_cores *c);
@@ -49,7 +51,9 @@ struct ax_engine_options {
     int instances; /* of one model: copies that work at the same time, each on its share of the cores; default 1 */
     int queue;     /* requests that may be under way on each; default 16 */
     int cores;     /* for all of them together; default: all that are free */
-    bool share;    /* a model's cores may be given to other engines that share as well; their requests take turns */
+    struct ax_cores *const *devices; /* of segments: one each; default: all of them on `cores` */
+    int n_devices;
+    bool share; /* a model's cores may be given to other engines that share as well; their requests take turns */
 };
 enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, const struct ax_engine_options *opt,
                                    struct ax_engine **out, struct ax_error *err);
@@ -63,7 +67,9 @@ const struct ax_engine_port *ax_engine_input(const struct ax_engine *e, int i);
 const struct ax_engine_port *ax_engine_output(const struct ax_engine *e, int i);
 int ax_engine_batch(const struct ax_engine *e);
 void ax_engine_limit_batch(struct ax_engine *e, int batch); /* requests will hold at most so many */
-const char *ax_engine_device(const struct ax_engine *e);    /* "cpu" */
+/* Labels of the device that it is on, and of the one that a segment is on. */
+const char *ax_engine_device(const struct ax_engine *e);
+const char *ax_engine_segment_device(const struct ax_engine *e, int segment);
 struct ax_segments;
 struct ax_segments *ax_engine_segments(const struct ax_engine *e); /* of segments.h; NULL: one model */
 struct ax_pipeline;

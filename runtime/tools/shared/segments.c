@@ -14,8 +14,7 @@ struct ax_segments {
     struct ax_partition partition;
     struct ax_model *models[AX_PARTITION_MAX_SEGMENTS];
     const char *names[AX_PARTITION_MAX_SEGMENTS];
-    const char **inputs, **outputs;                           /* names, NULL at the end */
-    struct ax_connection *devices[AX_PARTITION_MAX_SEGMENTS]; /* of each segment, while the pipeline is there */
+    const char **inputs, **outputs; /* names, NULL at the end */
     struct ax_pipeline *pipeline;
     struct ax_buffer *in, *out; /* of the request at hand */
     bool warned;
@@ -103,7 +102,7 @@ enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *co
             "(axsegment --num_segments %d)",
             n, n_devices, n, n_devices, n_devices);
     for (int i = 0; i < n; i++) {
-        struct ax_connection *c = s->devices[i] = n_devices == 1 ? devices[0] : devices[i];
+        struct ax_connection *c = n_devices == 1 ? devices[0] : devices[i];
         int replicas = s->partition.segments[i].replicas;
         stages[i] = (struct ax_stage){.name = s->names[i],
                                       .model = s->models[i],
@@ -140,11 +139,6 @@ const char *ax_segments_name(const struct ax_segments *s, int segment)
 int ax_segments_replicas(const struct ax_segments *s, int segment)
 {
     return s->partition.segments[segment].replicas;
-}
-
-const char *ax_segments_device(const struct ax_segments *s, int segment)
-{
-    return ax_connection_device(s->devices[segment]);
 }
 
 const struct ax_program *ax_segments_program(const struct ax_segments *s, int segment)

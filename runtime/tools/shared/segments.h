@@ -21,7 +21,6 @@ int ax_segments_in_flight(const struct ax_segments *s);          /* requests tha
 int ax_segments_count(const struct ax_segments *s);
 const char *ax_segments_name(const struct ax_segments *s, int segment);
 int ax_segments_replicas(const struct ax_segments *s, int segment);
-const char *ax_segments_device(const struct ax_segments *s, int segment); /* "cpu"; once it was started */
 struct ax_program;
 const struct ax_program *ax_segments_program(const struct ax_segments *s, int segment);
 bool ax_segments_quantized(const struct ax_segments *s); /* a tensor between or in front of them is */
