@@ -10,6 +10,19 @@
 
 #include "program/activation.h"
 
+/* exp's constants, for who computes several side by side: ln 2 in two parts, the coefficients of r^2 to r^7, and below which
+ * magnitude neither result nor power of two is near its limits. */
+#define VF_EXP_LOG2E 1.44269504088896341f
+#define VF_EXP_LN2_HIGH 0.693145751953125f
+#define VF_EXP_LN2_LOW 1.428606820309417e-6f
+#define VF_EXP_7 1.9875691500e-4f
+#define VF_EXP_6 1.3981999507e-3f
+#define VF_EXP_5 8.3334519073e-3f
+#define VF_EXP_4 4.1665795894e-2f
+#define VF_EXP_3 1.6666665459e-1f
+#define VF_EXP_2 5.0000001201e-1f
+#define VF_EXP_NEAR 86.0f
+
 /* 2^n for integers -126 <= n <= 127. */
 VF_INLINE vf vf_exp2i(vi n)
 {
@@ -19,28 +32,40 @@ VF_INLINE vf vf_exp2i(vi n)
 /* x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1 - r divided by r^2 as *q. x must be within [-104, 89]. */
 VF_INLINE vf vf_exp_reduce(vf x, vf *q, vi *n)
 {
-    vf m = vf_round(vf_mul(x, vf_set1(1.44269504088896341f)));
-    vf r = vf_fnma(m, vf_set1(0.693145751953125f), x);
-    r = vf_fnma(m, vf_set1(1.428606820309417e-6f), r);
-    vf p = vf_set1(1.9875691500e-4f);
-    p = vf_fma(p, r, vf_set1(1.3981999507e-3f));
-    p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
-    p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
-    p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
-    *q = vf_fma(p, r, vf_set1(5.0000001201e-1f));
+    vf m = vf_round(vf_mul(x, vf_set1(VF_EXP_LOG2E)));
+    vf r = vf_fnma(m, vf_set1(VF_EXP_LN2_HIGH), x);
+    r = vf_fnma(m, vf_set1(VF_EXP_LN2_LOW), r);
+    vf p = vf_set1(VF_EXP_7);
+    p = vf_fma(p, r, vf_set1(VF_EXP_6));
+    p = vf_fma(p, r, vf_set1(VF_EXP_5));
+    p = vf_fma(p, r, vf_set1(VF_EXP_4));
+    p = vf_fma(p, r, vf_set1(VF_EXP_3));
+    *q = vf_fma(p, r, vf_set1(VF_EXP_2));
     *n = vi_round(m);
     return r;
 }
 
-VF_INLINE vf vf_exp(vf x)
+/* For every x: the power of two in two factors, for results below 2^-126 and powers of 128. */
+VF_INLINE vf vf_exp_far(vf x)
 {
     vf q;
     vi n;
     vf r = vf_exp_reduce(vf_min(vf_max(x, vf_set1(-104.0f)), vf_set1(89.0f)), &q, &n);
     vf e = vf_add(vf_fma(q, vf_mul(r, r), r), vf_set1(1.0f));
-    vi half = vi_sar(n, 1); /* in two factors, for results below 2^-126 and powers of 128 */
+    vi half = vi_sar(n, 1);
     e = vf_mul(vf_mul(e, vf_exp2i(half)), vf_exp2i(vi_sub(n, half)));
     return vf_select(vf_isnan(x), x, e);
+}
+
+/* Where no lane is near the limits, the same product by adding to the exponent. */
+VF_INLINE vf vf_exp(vf x)
+{
+    if (VF_WIDTH == 1 || __builtin_expect(!vm_all(vf_lt(vf_abs(x), vf_set1(VF_EXP_NEAR))), 0)) return vf_exp_far(x);
+    vf q;
+    vi n;
+    vf r = vf_exp_reduce(x, &q, &n);
+    vf e = vf_add(vf_fma(q, vf_mul(r, r), r), vf_set1(1.0f));
+    return vf_bits(vi_add(vi_bits(e), vi_shl(n, 23)));
 }
 
 /* e^x - 1 for x <= 0, exact to the last places also near 0. */

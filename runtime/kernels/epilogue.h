@@ -207,13 +207,87 @@ VF_INLINE void epi_tile_linear(const struct epi *e, const struct epi_tile *t, in
     }
 }
 
+/* SiLU of four vectors side by side: alone, one would wait for its own results most of the time. Near the function's limits
+ * (or where one is a NaN), one after another. */
+VF_INLINE void epi_silu(vf *v, vf a)
+{
+    vf x[4], m[4], r[4], p[4];
+    vi n[4], far = vi_set1(0);
+#define EACH(statement)                                                                                                        \
+    for (int i = 0; i < 4; i++) statement
+    EACH(x[i] = vf_neg(vf_mul(a, v[i])));
+    EACH(far = vi_max(far, vi_bits(vf_abs(x[i]))));
+    if (__builtin_expect(vm_any(vi_gt(far, vi_bits(vf_set1(VF_EXP_NEAR)))), 0)) {
+        EACH(v[i] = vf_act_SILU(v[i], a, a));
+        return;
+    }
+    EACH(m[i] = vf_round(vf_mul(x[i], vf_set1(VF_EXP_LOG2E))));
+    EACH(n[i] = vi_round(m[i]));
+    EACH(r[i] = vf_fnma(m[i], vf_set1(VF_EXP_LN2_HIGH), x[i]));
+    EACH(r[i] = vf_fnma(m[i], vf_set1(VF_EXP_LN2_LOW), r[i]));
+    EACH(p[i] = vf_fma(vf_set1(VF_EXP_7), r[i], vf_set1(VF_EXP_6)));
+    EACH(p[i] = vf_fma(p[i], r[i], vf_set1(VF_EXP_5)));
+    EACH(p[i] = vf_fma(p[i], r[i], vf_set1(VF_EXP_4)));
+    EACH(p[i] = vf_fma(p[i], r[i], vf_set1(VF_EXP_3)));
+    EACH(p[i] = vf_fma(p[i], r[i], vf_set1(VF_EXP_2)));
+    EACH(p[i] = vf_add(vf_fma(p[i], vf_mul(r[i], r[i]), r[i]), vf_set1(1.0f)));
+    EACH(p[i] = vf_add(vf_set1(1.0f), vf_bits(vi_add(vi_bits(p[i]), vi_shl(n[i], 23)))));
+    EACH(v[i] = vf_div(v[i], p[i]));
+#undef EACH
+}
+
+/* Two rows of 16 outputs of SiLU at a time; bounds as in the linear form. */
+VF_INLINE void epi_tile_silu(const struct epi *e, const struct epi_tile *t, enum epi_form f)
+{
+    const int64_t n = t->n, lda = t->lda;
+    const vf alpha = vf_set1(e->alpha);
+    vf mul[2], add[2], inv[2], zero[2], hi[2], factor[2];
+    vi bias[2], lo[2];
+    for (int j = 0; j < 2; j++) {
+        bias[j] = e->bias_done ? vi_set1(0) : vi_load(e->rows + n + j * 8);
+        mul[j] = vf_load(epi_row(e, AX_EPI_MUL, n + j * 8)), add[j] = vf_load(epi_row(e, AX_EPI_ADD, n + j * 8));
+        inv[j] = vf_load(epi_row(e, AX_EPI_INV, n + j * 8)), zero[j] = vf_load(epi_row(e, AX_EPI_ZERO, n + j * 8));
+        hi[j] = vf_load(epi_row(e, AX_EPI_HI, n + j * 8)), factor[j] = vf_load(epi_row(e, AX_EPI_RES, n + j * 8));
+        lo[j] = vi_round(vf_load(epi_row(e, AX_EPI_LO, n + j * 8)));
+    }
+    const __m256i low = epi_pack(lo[0], lo[1], lo[0], lo[1]);
+    for (int i = 0; i < t->rows; i += 2) {
+        int row[2] = {i, i + 1 < t->rows ? i + 1 : i};
+        vf v[4], r[4];
+        vi q[4];
+        for (int j = 0; j < 4; j++) {
+            v[j] =
+                vf_fma(vf_from_vi(vi_add(vi_load(t->acc + row[j / 2] * lda + j % 2 * 8), bias[j % 2])), mul[j % 2], add[j % 2]);
+            if (f != EPI_ACT) r[j] = vf_from_vi(vi_load_s8((const int8_t *)t->res + t->res_at[row[j / 2]] + j % 2 * 8));
+            if (f == EPI_ACT_PRE) v[j] = vf_fma(r[j], factor[j % 2], v[j]);
+        }
+        epi_silu(v, alpha);
+        for (int j = 0; j < 4; j++) {
+            v[j] = vf_fma(v[j], inv[j % 2], zero[j % 2]);
+            if (f == EPI_ACT_POST) v[j] = vf_fma(r[j], factor[j % 2], v[j]);
+            q[j] = vi_round(vf_min(hi[j % 2], v[j]));
+        }
+        __m256i p = _mm256_max_epi8(epi_pack(q[0], q[1], q[2], q[3]), low);
+        _mm_storeu_si128((__m128i *)(t->dst + t->dst_at[row[1]]), _mm256_extracti128_si256(p, 1));
+        _mm_storeu_si128((__m128i *)(t->dst + t->dst_at[row[0]]), _mm256_castsi256_si128(p));
+    }
+}
+
 VF_INLINE int epi_tile_fast(const struct epi *e, const struct epi_tile *t)
 {
-    if (t->count != S8_BLOCK || e->form > EPI_LINEAR_RES) return 0;
+    if (t->count != S8_BLOCK) return 0;
     if (e->form == EPI_LINEAR)
         epi_tile_linear(e, t, 0);
-    else
+    else if (e->form == EPI_LINEAR_RES)
         epi_tile_linear(e, t, 1);
+    else if (e->form == EPI_ACT && e->act == AX_ACT_SILU)
+        epi_tile_silu(e, t, EPI_ACT);
+    else if (e->form == EPI_ACT_PRE && e->act == AX_ACT_SILU)
+        epi_tile_silu(e, t, EPI_ACT_PRE);
+    else if (e->form == EPI_ACT_POST && e->act == AX_ACT_SILU)
+        epi_tile_silu(e, t, EPI_ACT_POST);
+    else
+        return 0;
     return 1;
 }
 #else

@@ -173,6 +173,10 @@ VF_INLINE int vm_any(vm m)
 {
     return _mm256_movemask_ps(m) != 0;
 }
+VF_INLINE int vm_all(vm m)
+{
+    return _mm256_movemask_ps(m) == 0xff;
+}
 VF_INLINE vf vf_select(vm m, vf a, vf b)
 {
     return _mm256_blendv_ps(b, a, m);

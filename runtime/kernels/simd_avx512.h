@@ -173,6 +173,10 @@ VF_INLINE int vm_any(vm m)
 {
     return m != 0;
 }
+VF_INLINE int vm_all(vm m)
+{
+    return m == 0xffff;
+}
 VF_INLINE vf vf_select(vm m, vf a, vf b)
 {
     return _mm512_mask_blend_ps(m, b, a);

@@ -157,6 +157,10 @@ VF_INLINE int vm_any(vm m)
 {
     return m;
 }
+VF_INLINE int vm_all(vm m)
+{
+    return m;
+}
 VF_INLINE vf vf_select(vm m, vf a, vf b)
 {
     return m ? a : b;
