@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kernels/rows.h"
+#include "media/jpeg_color.h"
 #include "media/preprocess.h"
 #include "media/resize_taps.h"
 
@@ -287,11 +288,67 @@ static void rows_by_hand(void **state)
             }
 }
 
+/* libjpeg's arithmetic, pixel by pixel. */
+static void jpeg_pixel(const struct ax_jpeg_planes *in, int width, int height, int x, int y, uint8_t rgb[3])
+{
+    int c[2], w = (width + in->shift_x) >> in->shift_x, h = (height + in->shift_y) >> in->shift_y;
+    for (int k = 0; k < 2; k++) {
+        const uint8_t *p = in->data[k + 1];
+        int cx = x >> in->shift_x, cy = y >> in->shift_y, nx = x % 2 ? cx + 1 : cx - 1, ny = y % 2 ? cy + 1 : cy - 1;
+        nx = nx < 0 ? 0 : nx > w - 1 ? w - 1 : nx, ny = ny < 0 ? 0 : ny > h - 1 ? h - 1 : ny;
+        int stride = in->stride[k + 1], here = p[cy * stride + cx];
+        if (in->shift_x && w <= 2) {
+            c[k] = here;
+            continue;
+        }
+        int a = in->shift_y ? 3 * here + p[ny * stride + cx] : here;
+        int b = in->shift_y ? 3 * p[cy * stride + nx] + p[ny * stride + nx] : p[cy * stride + nx];
+        if (in->shift_x)
+            c[k] = in->shift_y ? (3 * a + b + (x % 2 ? 7 : 8)) >> 4 : (3 * a + b + (x % 2 ? 2 : 1)) >> 2;
+        else
+            c[k] = in->shift_y ? (a + (y % 2 ? 2 : 1)) >> 2 : here;
+    }
+    int l = in->data[0][y * in->stride[0] + x], b = c[0] - 128, r = c[1] - 128;
+    const int v[3] = {l + ((91881 * r + 32768) >> 16), l + ((-22554 * b + 32768 - 46802 * r) >> 16),
+                      l + ((116130 * b + 32768) >> 16)};
+    for (int k = 0; k < 3; k++) rgb[k] = (uint8_t)(v[k] < 0 ? 0 : v[k] > 255 ? 255 : v[k]);
+}
+
+/* All samplings, odd sizes, strides, noise and extremes; planes end where their last row ends. */
+static void jpeg_by_hand(void **state)
+{
+    (void)state;
+    seed = 7;
+    for (int round = 0; round < 600; round++) {
+        int w = 1 + (round % 8 ? noise() % 40 : 7 * (noise() % 40)), h = 1 + noise() % 9;
+        struct ax_jpeg_planes in = {.shift_x = round & 1, .shift_y = round >> 1 & 1};
+        uint8_t *planes[3];
+        for (int i = 0; i < 3; i++) {
+            int pw = i ? (w + in.shift_x) >> in.shift_x : w, ph = i ? (h + in.shift_y) >> in.shift_y : h;
+            in.stride[i] = pw + noise() % 20;
+            size_t bytes = (size_t)in.stride[i] * (size_t)(ph - 1) + (size_t)pw;
+            in.data[i] = planes[i] = malloc(bytes);
+            for (size_t k = 0; k < bytes; k++) planes[i][k] = (uint8_t)(round % 3 ? noise() : noise() & 1 ? 255 : 0);
+        }
+        struct ax_image im = picture(w, h, 3);
+        assert_int_equal(ax_jpeg_to_rgb(&in, &im, &err), AX_OK);
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w; x++) {
+                uint8_t wanted[3];
+                jpeg_pixel(&in, w, h, x, y, wanted);
+                assert_memory_equal(im.data + y * im.stride + 3 * x, wanted, 3);
+            }
+        for (int i = 0; i < 3; i++) free(planes[i]);
+        ax_image_free(&im);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(resize_by_hand), cmocka_unit_test(normalize_and_order),
                                        cmocka_unit_test(grey),           cmocka_unit_test(letterbox),
                                        cmocka_unit_test(crop),           cmocka_unit_test(wrong_size),
-                                       cmocka_unit_test(in_one_pass),    cmocka_unit_test(rows_by_hand)};
+                                       cmocka_unit_test(in_one_pass),    cmocka_unit_test(rows_by_hand),
+                                       cmocka_unit_test(jpeg_by_hand)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
