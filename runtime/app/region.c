@@ -113,8 +113,11 @@ enum ax_status ax_region_crop(struct ax_region *r, const struct ax_image *im, st
 {
     if (r->turned) return turned_crop(r, im, err);
     int left = (int)(r->x - r->width / 2), top = (int)(r->y - r->height / 2);
-    r->crop = (struct ax_image){(int)r->width, (int)r->height, im->channels, im->stride,
-                                im->data + top * im->stride + (int64_t)left * im->channels};
+    r->crop = (struct ax_image){.width = (int)r->width,
+                                .height = (int)r->height,
+                                .channels = im->channels,
+                                .stride = im->stride,
+                                .data = im->data + top * im->stride + (int64_t)left * im->channels};
     return AX_OK;
 }
 

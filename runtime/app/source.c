@@ -122,7 +122,7 @@ static enum ax_status read_picture(struct ax_source *s, const char *path, struct
 {
     ax_image_free(&f->image);
     s->at++;
-    return ax_image_load(path, &f->image, err);
+    return s->opt.planes ? ax_image_load_planes(path, &f->image, err) : ax_image_load(path, &f->image, err);
 }
 
 enum ax_status ax_source_next(void *source, struct ax_frame *f, struct ax_error *err)

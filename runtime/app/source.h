@@ -11,6 +11,7 @@ struct ax_source_options {
     const char *raw; /* "640x480" or "640x480:nv12": the standard input has raw frames, rgb24 where nothing is said; NULL */
     int64_t most;    /* frames to read at most; 0: all */
     int fd;          /* of "-"; default 0 */
+    bool planes;     /* JPEGs as ax_image_load_planes has them: the frames are only preprocessed */
     const volatile sig_atomic_t *interrupted; /* set by a signal: as ax_source_stop; NULL */
 };
 

@@ -6,6 +6,7 @@
 #include <libavutil/imgutils.h>
 #include <libswscale/swscale.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,13 +29,26 @@ enum ax_status ax_image_new(int width, int height, int channels, struct ax_image
     *out = (struct ax_image){0};
     if (ax_image_check_size(width, height, err)) return err->status;
     size_t bytes = (size_t)width * (size_t)height * (size_t)channels;
-    *out = (struct ax_image){width, height, channels, width * channels, malloc(bytes + MARGIN)};
+    *out = (struct ax_image){.width = width, .height = height, .channels = channels, .stride = width * channels};
+    out->data = malloc(bytes + MARGIN);
     if (!out->data) return ax_fail(err, AX_NO_MEMORY, "no memory for a picture of %dx%d", width, height);
     return AX_OK;
 }
 
+struct ax_planes {
+    struct ax_jpeg_planes jpeg;
+    AVFrame *frame; /* whose they are */
+};
+
+const struct ax_jpeg_planes *ax_image_planes(const struct ax_image *im)
+{
+    return im->planes ? &im->planes->jpeg : NULL;
+}
+
 void ax_image_free(struct ax_image *im)
 {
+    if (im->planes) av_frame_free(&im->planes->frame);
+    free(im->planes);
     free(im->data);
     *im = (struct ax_image){0};
 }
@@ -228,17 +242,52 @@ static enum ax_status apply_orientation(const AVFrame *f, struct ax_image *im, s
     return quarter || flip ? ax_image_turn(im, quarter, flip, err) : AX_OK;
 }
 
-enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err)
+static bool is_turned(const AVFrame *f)
+{
+    const AVFrameSideData *d = av_frame_get_side_data(f, AV_FRAME_DATA_DISPLAYMATRIX);
+    int quarter = 0, flip = 0;
+    if (d) ax_display_turn(d->data, &quarter, &flip);
+    return quarter || flip;
+}
+
+/* False: it has no planes of that kind. */
+static bool keep_planes(struct decoder *d, struct ax_image *out)
+{
+    struct ax_jpeg_planes planes;
+    struct ax_error ignored;
+    AVFrame *f = d->frame;
+    if (!jpeg_planes(d, f, &planes) || is_turned(f) || ax_image_check_size(f->width, f->height, &ignored)) return false;
+    out->planes = malloc(sizeof *out->planes);
+    if (!out->planes) return false;
+    *out = (struct ax_image){
+        .width = f->width, .height = f->height, .channels = 3, .stride = (int64_t)f->width * 3, .planes = out->planes};
+    *out->planes = (struct ax_planes){planes, f};
+    d->frame = NULL;
+    return true;
+}
+
+static enum ax_status load(const char *path, bool planes, struct ax_image *out, struct ax_error *err)
 {
     struct decoder d = {0};
     *out = (struct ax_image){0};
     av_log_set_level(AV_LOG_QUIET);
     enum ax_status s = open_decoder(&d, path, err);
     if (!s) s = first_frame(&d, path, err);
-    if (!s) s = to_rgb(&d, path, out, err);
-    if (!s) s = apply_orientation(d.frame, out, err);
+    bool kept = !s && planes && keep_planes(&d, out);
+    if (!s && !kept) s = to_rgb(&d, path, out, err);
+    if (!s && !kept) s = apply_orientation(d.frame, out, err);
     close_decoder(&d);
     return s;
+}
+
+enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err)
+{
+    return load(path, false, out, err);
+}
+
+enum ax_status ax_image_load_planes(const char *path, struct ax_image *out, struct ax_error *err)
+{
+    return load(path, true, out, err);
 }
 
 void ax_grey_row(const uint8_t *rgb, int n, uint8_t *out)

@@ -7,10 +7,13 @@
 #include "base/status.h"
 
 /* 8-bit samples, row-major, interleaved. channels: 3 (RGB) or 1 (grey). */
+struct ax_planes;
 struct ax_image {
     int width, height, channels;
     int64_t stride; /* bytes; 64 bits, so that products with rows do not overflow */
     uint8_t *data;  /* malloc'ed */
+    /* NULL; or what the decoder gave, of which a row of pixels is made when it is wanted (media/pixel_rows.h); data is NULL */
+    struct ax_planes *planes;
 };
 
 /* An empty image of that size; data is uninitialised. AX_NO_MEMORY, or AX_INVALID_ARGUMENT for sizes outside 1..32768. */
@@ -22,6 +25,12 @@ void ax_image_free(struct ax_image *im); /* a zeroed one is fine */
  * palettes and CMYK are converted, 16-bit samples are rounded to 8, transparency is dropped, and the orientation that the
  * camera wrote (EXIF) is applied. A truncated or foreign file is AX_FORMAT and names the file. */
 enum ax_status ax_image_load(const char *path, struct ax_image *out, struct ax_error *err);
+
+/* The same, but of a JPEG that need not be turned the planes as they are: for preprocessing, which makes pixels of them on its
+ * way. Nothing else takes such a picture. */
+enum ax_status ax_image_load_planes(const char *path, struct ax_image *out, struct ax_error *err);
+struct ax_jpeg_planes;
+const struct ax_jpeg_planes *ax_image_planes(const struct ax_image *im); /* NULL: it has pixels */
 
 /* Turns it by so many quarters clockwise after mirroring it left to right (flip). */
 enum ax_status ax_image_turn(struct ax_image *im, int quarter, int flip, struct ax_error *err);

@@ -1,6 +1,5 @@
 #include "media/jpeg_color.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,31 +36,36 @@ static void repeat_row(const struct ax_jpeg_planes *in, int plane, int y, int wi
     for (int x = 0; x < width; x++) out[x] = row[x >> in->shift_x];
 }
 
-static void chroma_row(const struct ax_jpeg_planes *in, int plane, int y, const struct ax_image *size, uint16_t *sums,
-                       uint8_t *out)
+static void chroma_row(const struct ax_jpeg_planes *in, int plane, int y, int width, int height, uint16_t *sums, uint8_t *out)
 {
-    int width = (size->width + in->shift_x) >> in->shift_x, height = (size->height + in->shift_y) >> in->shift_y;
-    if (in->shift_x && width <= 2) {
-        repeat_row(in, plane, y, size->width, out);
+    int w = (width + in->shift_x) >> in->shift_x, h = (height + in->shift_y) >> in->shift_y;
+    if (in->shift_x && w <= 2) {
+        repeat_row(in, plane, y, width, out);
         return;
     }
-    sum_rows(in, plane, y, width, height, sums);
-    spread_row(in, sums, width, y, size->width, out);
+    sum_rows(in, plane, y, w, h, sums);
+    spread_row(in, sums, w, y, width, out);
+}
+
+size_t ax_jpeg_scratch_bytes(int width)
+{
+    return (size_t)width * 4; /* sums, and two rows of chroma */
+}
+
+void ax_jpeg_row(const struct ax_jpeg_planes *in, int width, int height, int y, void *scratch, uint8_t *rgb)
+{
+    uint16_t *sums = scratch;
+    uint8_t *cb = (uint8_t *)(sums + width), *cr = cb + width;
+    chroma_row(in, 1, y, width, height, sums, cb);
+    chroma_row(in, 2, y, width, height, sums, cr);
+    ax_jpeg_rows()->color(in->data[0] + (long)y * in->stride[0], cb, cr, width, rgb);
 }
 
 enum ax_status ax_jpeg_to_rgb(const struct ax_jpeg_planes *in, struct ax_image *out, struct ax_error *err)
 {
-    size_t width = (size_t)out->width;
-    uint8_t *rows = malloc(width * 2);
-    uint16_t *sums = malloc(width * sizeof *sums);
-    for (int y = 0; rows && sums && y < out->height; y++) {
-        chroma_row(in, 1, y, out, sums, rows);
-        chroma_row(in, 2, y, out, sums, rows + width);
-        ax_jpeg_rows()->color(in->data[0] + (long)y * in->stride[0], rows, rows + width, out->width,
-                              out->data + (size_t)y * (size_t)out->stride);
-    }
-    bool ok = rows && sums;
-    free(rows);
-    free(sums);
-    return ok ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a row of %d pixels", out->width);
+    void *scratch = malloc(ax_jpeg_scratch_bytes(out->width));
+    if (!scratch) return ax_fail(err, AX_NO_MEMORY, "no memory for a row of %d pixels", out->width);
+    for (int y = 0; y < out->height; y++) ax_jpeg_row(in, out->width, out->height, y, scratch, out->data + y * out->stride);
+    free(scratch);
+    return AX_OK;
 }

@@ -3,11 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "media/jpeg_color.h"
+
+/* Room for a row of RGB, so that what lies behind it is aligned. */
+static size_t row_room(int width)
+{
+    return ((size_t)width * 3 + 63) / 64 * 64;
+}
+
 /* -- rows of each kind of stage -- */
 
 static const uint8_t *picture_row(struct ax_row_stage *s, int y)
 {
     return s->image->data + (int64_t)y * s->image->stride;
+}
+
+/* Of a JPEG's planes: one row, and what it takes to make it. */
+static const uint8_t *planes_row(struct ax_row_stage *s, int y)
+{
+    uint8_t *scratch = s->memory + row_room(s->width);
+    ax_jpeg_row(ax_image_planes(s->image), s->width, s->height, y, scratch, s->memory);
+    return s->memory;
 }
 
 static uint8_t *ring_row(struct ax_row_stage *s, int y)
@@ -66,11 +82,15 @@ static enum ax_status no_memory(const struct ax_row_stage *s, struct ax_error *e
                    s->width, s->height);
 }
 
-void ax_rows_begin(struct ax_row_stages *s, const struct ax_image *im)
+enum ax_status ax_rows_begin(struct ax_row_stages *s, const struct ax_image *im, struct ax_error *err)
 {
     s->count = 1;
     s->stage[0] = (struct ax_row_stage){
         .image = im, .width = im->width, .height = im->height, .channels = im->channels, .row = picture_row};
+    if (!ax_image_planes(im)) return AX_OK;
+    s->stage[0].row = planes_row;
+    s->stage[0].memory = malloc(row_room(im->width) + ax_jpeg_scratch_bytes(im->width));
+    return s->stage[0].memory ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for a row of %d pixels", im->width);
 }
 
 enum ax_status ax_rows_resize(struct ax_row_stages *s, double x, double y, double w, double h, int width, int height,

@@ -30,7 +30,7 @@ struct ax_row_stages {
 };
 
 /* The first stage is the picture; the others go on from the last one. AX_LIMIT for too many of them. */
-void ax_rows_begin(struct ax_row_stages *s, const struct ax_image *im);
+enum ax_status ax_rows_begin(struct ax_row_stages *s, const struct ax_image *im, struct ax_error *err);
 enum ax_status ax_rows_resize(struct ax_row_stages *s, double x, double y, double w, double h, int width, int height,
                               enum ax_filter filter, int antialias, struct ax_error *err);
 /* A border around the picture; negative sizes cut. */

@@ -231,7 +231,7 @@ enum ax_status ax_preprocess_into(const struct ax_descriptor *p, const struct ax
     struct state s = {.fit = {1, 1, 0, 0}, .err = err};
     enum ax_status st = check_out(out, err);
     if (st) return st;
-    ax_rows_begin(&s.rows, im);
+    st = ax_rows_begin(&s.rows, im, err);
     for (int i = 0; i < p->n_before && !st; i++) st = add_step(&s, &p->before[i]);
     int nhwc = is_nhwc(p, &out->shape);
     if (!st) st = fits(now(&s), &out->shape, nhwc, err);

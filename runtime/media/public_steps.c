@@ -18,7 +18,7 @@
 
 static struct ax_image image_of(const struct ax_picture *p)
 {
-    return (struct ax_image){p->width, p->height, 3, p->stride, p->rgb};
+    return (struct ax_image){.width = p->width, .height = p->height, .channels = 3, .stride = p->stride, .data = p->rgb};
 }
 
 enum ax_status ax_picture_load(const char *path, struct ax_picture *out, struct ax_error *err)

@@ -211,7 +211,8 @@ static void say_how_fast(const struct frames *w)
 static enum ax_status run_all(struct frames *w, struct ax_error *err)
 {
     const struct ax_run_settings *set = w->run->set;
-    struct ax_source_options source = {.raw = set->raw, .most = set->frames, .interrupted = &interrupted};
+    bool looked_at = set->save || set->display || w->run->cascade || w->run->n_pipes > 1; /* beside being preprocessed */
+    struct ax_source_options source = {.raw = set->raw, .most = set->frames, .interrupted = &interrupted, .planes = !looked_at};
     char *profile = NULL;
     enum ax_status s = ax_source_new(&w->inputs, &source, &w->source, err);
     if (!s && set->save) s = ax_saver_new(set->save, &w->saver, err);

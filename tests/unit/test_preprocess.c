@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "kernels/rows.h"
+#include "media/draw.h"
 #include "media/jpeg_color.h"
 #include "media/preprocess.h"
 #include "media/resize_taps.h"
@@ -343,12 +345,48 @@ static void jpeg_by_hand(void **state)
     }
 }
 
+/* A JPEG's planes through all steps in one pass, against its pixels: the same bits, in each sampling that the writer has. */
+static void jpeg_in_one_pass(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {
+        "{\"type\": \"resize\", \"width\": 32, \"height\": 24, \"letterbox\": true}",
+        "{\"type\": \"resize\", \"width\": 32, \"height\": 24, \"interpolation\": \"bicubic\", \"antialias\": false}",
+        "{\"type\": \"resize\", \"width\": 40, \"height\": 40, \"mode\": \"crop\"}, {\"type\": \"center_crop\", \"width\": 32, "
+        "\"height\": 24}",
+        "{\"type\": \"center_crop\", \"width\": 32, \"height\": 24}"};
+    char path[64];
+    const int64_t dim[] = {1, 3, 24, 32};
+    static float a[3 * 24 * 32], b[3 * 24 * 32];
+    snprintf(path, sizeof path, "/tmp/axon-planes-%d.jpg", (int)getpid());
+    seed = 3;
+    for (int round = 0; round < 24; round++) {
+        struct ax_image im = picture(1 + noise(), 1 + noise(), 3), pixels, planes;
+        struct ax_fit fit[2];
+        for (int64_t i = 0; i < im.stride * im.height; i++) im.data[i] = round % 2 ? noise() : (uint8_t)(i / 7);
+        assert_int_equal(ax_image_save(path, &im, &err), AX_OK);
+        assert_int_equal(ax_image_load(path, &pixels, &err), AX_OK);
+        assert_int_equal(ax_image_load_planes(path, &planes, &err), AX_OK);
+        assert_true(pixels.data && !planes.data && planes.planes);
+        struct ax_pixels_out out = {.shape = ax_shape_make(4, dim), .dtype = AX_DTYPE_FLOAT32, .data = a};
+        assert_int_equal(run_into(steps[round % 4], &pixels, &out, &fit[0]), AX_OK);
+        out.data = b;
+        assert_int_equal(run_into(steps[round % 4], &planes, &out, &fit[1]), AX_OK);
+        assert_memory_equal(a, b, sizeof a);
+        assert_memory_equal(&fit[0], &fit[1], sizeof *fit);
+        ax_image_free(&im);
+        ax_image_free(&pixels);
+        ax_image_free(&planes);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(resize_by_hand), cmocka_unit_test(normalize_and_order),
                                        cmocka_unit_test(grey),           cmocka_unit_test(letterbox),
                                        cmocka_unit_test(crop),           cmocka_unit_test(wrong_size),
                                        cmocka_unit_test(in_one_pass),    cmocka_unit_test(rows_by_hand),
-                                       cmocka_unit_test(jpeg_by_hand)};
+                                       cmocka_unit_test(jpeg_by_hand),   cmocka_unit_test(jpeg_in_one_pass)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
