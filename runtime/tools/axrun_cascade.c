@@ -122,12 +122,13 @@ static enum ax_status parse_rule(char *text, struct ax_schedule_rule *rule, stru
     return AX_OK;
 }
 
-/* build/a/a/1 is a. */
+/* build/a/a/1 is a, a.axmodel too; squeezenet1.1 stays as it is. */
 static const char *short_name(struct ax_run *r, const char *path)
 {
     const char *base = ax_path_base(path), *dir = path;
     while (*base && strspn(base, "0123456789") == strlen(base)) base = ax_path_base(dir = ax_path_dir(&r->mem, dir));
-    const char *stem = *base ? ax_path_stem(&r->mem, base) : path;
+    bool file = ax_path_has_ext(base, ".axmodel") || ax_path_has_ext(base, ".json") || ax_path_has_ext(base, ".onnx");
+    const char *stem = !*base ? path : file ? ax_path_stem(&r->mem, base) : base;
     return strcmp(stem, "model") ? stem : ax_path_base(ax_path_dir(&r->mem, path));
 }
 
