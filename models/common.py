@@ -1,7 +1,9 @@
 """What training, export and evaluation share, without jax: tensors from pictures, boxes, and the scores."""
+import argparse
 import hashlib
 import json
 import os
+import tempfile
 
 import numpy as np
 from PIL import Image
@@ -50,6 +52,32 @@ def save_descriptor(path, descriptor):
         return '[\n    ' + ',\n    '.join(json.dumps(step) for step in v) + '\n  ]'
     with open(path, 'w') as f:
         f.write('{\n  ' + ',\n  '.join(f'"{k}": {value(v)}' for k, v in descriptor.items()) + '\n}\n')
+
+
+# --- what every model's make.py begins with
+
+def options(doc, things, steps, batch):
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--quick', action='store_true', help=f'few {things} and steps')
+    p.add_argument('--out', help='folder to write (default: this folder)')
+    p.add_argument('--pictures', action='store_true', help='only write pictures, labels and descriptor, keep the model')
+    p.add_argument('--seed', type=int, default=1)
+    p.add_argument('--steps', type=int, help=f'training steps (default: {steps})')
+    p.add_argument('--batch', type=int, default=batch)
+    return p
+
+
+def output_folder(a, name):
+    """As the options say: a quick run must not replace what ships."""
+    out = a.out or (tempfile.mkdtemp(prefix=name + '-') if a.quick else os.path.join(HERE, name))
+    os.makedirs(out, exist_ok=True)
+    return out
+
+
+def save_names(out, name, classes, descriptor):
+    with open(os.path.join(out, 'labels.txt'), 'w') as f:
+        f.write('\n'.join(classes) + '\n')
+    save_descriptor(os.path.join(out, name + '.json'), descriptor)
 
 
 # --- detections: boxes are x1, y1, x2, y2 in input pixels

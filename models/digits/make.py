@@ -8,10 +8,8 @@ The network is a small MobileNet: a plain convolution, depthwise separable block
 Add, ReLU6 below and HardSwish above, global average pooling and one Gemm. BatchNormalization stays in the ONNX
 file as nodes of its own, so that a compiler has something to fold.
 """
-import argparse
 import os
 import sys
-import tempfile
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nets
-from common import generator, run_onnx, save_descriptor, save_pictures, tensor
+from common import generator, options, output_folder, run_onnx, save_names, save_pictures, tensor
 from digits.data import CLASSES, HELD_OUT, SIZE, SOURCES, pictures
 
 NORMALIZE = {'type': 'normalize', 'scale': 1 / 255, 'mean': [0.5, 0.5, 0.5], 'std': [0.25, 0.25, 0.25]}
@@ -107,23 +105,14 @@ def ship_pictures(out, shown=40, calibration=48):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--quick', action='store_true', help='few pictures and steps')
-    p.add_argument('--out', help='folder to write (default: this folder)')
-    p.add_argument('--pictures', action='store_true', help='only write pictures, labels and descriptor, keep the model')
-    p.add_argument('--seed', type=int, default=1)
-    p.add_argument('--steps', type=int, help='training steps (default: 4000)')
-    p.add_argument('--batch', type=int, default=32)
+    p = options(__doc__, 'pictures', steps=4000, batch=32)
     a = p.parse_args()
-    out = a.out or (tempfile.mkdtemp(prefix='digits-') if a.quick else HERE)
-    os.makedirs(out, exist_ok=True)
+    out = output_folder(a, 'digits')
     count, steps, held = (2000, 150, 200) if a.quick else (40000, 4000, HELD_OUT)
     steps = a.steps or steps
 
     ship_pictures(out)
-    with open(os.path.join(out, 'labels.txt'), 'w') as f:
-        f.write('\n'.join(CLASSES) + '\n')
-    save_descriptor(os.path.join(out, 'digits.json'), DESCRIPTOR)
+    save_names(out, 'digits', CLASSES, DESCRIPTOR)
     if a.pictures:
         return
 

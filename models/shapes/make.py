@@ -9,11 +9,9 @@ The detector is a small YOLOv8: SiLU convolutions, C2f blocks, SPPF, a neck that
 anchor-free head on strides 8 and 16 whose distances are distributions over REACH bins. Its ONNX output is
 [1, 4 + classes, anchors]: centre x, centre y, width, height in input pixels, then class scores.
 """
-import argparse
 import json
 import os
 import sys
-import tempfile
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,7 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import nets
-from common import average_precision, decode, generator, run_onnx, save_descriptor, save_pictures, tensor
+from common import (average_precision, decode, generator, options, output_folder, run_onnx, save_names, save_pictures,
+                    tensor)
 from shapes.data import CLASSES, HELD_OUT, SIZE, scenes
 
 STRIDES = (8, 16)
@@ -240,25 +239,16 @@ def ship_pictures(out, shown=12, calibration=48):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--quick', action='store_true', help='few scenes and steps')
-    p.add_argument('--out', help='folder to write (default: this folder)')
-    p.add_argument('--pictures', action='store_true', help='only write pictures, labels and descriptor, keep the model')
-    p.add_argument('--seed', type=int, default=1)
-    p.add_argument('--steps', type=int, help='training steps (default: 6000)')
+    p = options(__doc__, 'scenes', steps=6000, batch=16)
     p.add_argument('--rate', type=float, default=2e-3, help='peak learning rate (default: 0.002)')
     p.add_argument('--from', dest='start', metavar='MODEL', help='train this exported model further')
-    p.add_argument('--batch', type=int, default=16)
     a = p.parse_args()
-    out = a.out or (tempfile.mkdtemp(prefix='shapes-') if a.quick else HERE)
-    os.makedirs(out, exist_ok=True)
+    out = output_folder(a, 'shapes')
     count, steps, held = (200, 60, 50) if a.quick else (6000, 6000, HELD_OUT)
     steps = a.steps or steps
 
     ship_pictures(out)
-    with open(os.path.join(out, 'labels.txt'), 'w') as f:
-        f.write('\n'.join(CLASSES) + '\n')
-    save_descriptor(os.path.join(out, 'shapes.json'), DESCRIPTOR)
+    save_names(out, 'shapes', CLASSES, DESCRIPTOR)
     if a.pictures:
         return
 
