@@ -41,6 +41,7 @@ static void rows(struct ax_json_writer *w, const char *key, const struct ax_timi
         ax_jw_text(w, "kernel", t[i].kernel ? t[i].kernel : "");
         ax_jw_int(w, "macs", t[i].macs);
         ax_jw_int(w, "count", t[i].count);
+        if (t[i].instances) ax_jw_int(w, "instances", t[i].instances);
         const double v[7] = {t[i].min, t[i].max, t[i].mean, t[i].var, t[i].p50, t[i].p95, t[i].p99};
         static const char *const names[7] = {"min", "max", "mean", "var", "p50", "p95", "p99"};
         for (int k = 0; k < 7; k++) ax_jw_double(w, names[k], v[k]);

@@ -21,7 +21,9 @@ static const struct ax_option options[] = {
      "frames; segments, the stages of a cascade and --models go to the devices one each.",
      NULL},
     {"batch", 'b', "N", AX_OPT_INT, offsetof(struct ax_run_settings, batch), "1", "1..1024",
-     "Samples to run at the same time, each on its share of the cores.", NULL},
+     "Samples to run at the same time, each on its share of the cores; of a cascade, regions in a run of a later stage's "
+     "model.",
+     NULL},
     {"instances", 'i', "N", AX_OPT_INT, offsetof(struct ax_run_settings, instances), NULL, "1..1024",
      "Copies of the model that take frames at the same time, each on its share of the cores; without it one for each core, up "
      "to "
@@ -74,11 +76,11 @@ static const struct ax_option options[] = {
     {"top_k", 'k', "K", AX_OPT_INT, offsetof(struct ax_run_settings, top_k), NULL, "1..1000",
      "Classes to report; without it as model.json says.", "Results"},
     {"labels", 0, "FILE", AX_OPT_STRING, offsetof(struct ax_run_settings, labels), NULL, NULL,
-     "One label a line; without it those that model.json names.", NULL},
+     "One label a line; without it those that model.json names. Of several models: STAGE=FILE,...", NULL},
     {"eval", 'e', "LABELS", AX_OPT_STRING, offsetof(struct ax_run_settings, eval), NULL, NULL,
      "Score the model: top-1 and top-5 (lines of FILE,CLASS or a folder a class), or mAP (a .json in COCO's form). INPUT is "
      "then "
-     "the folder of the pictures, where it is not that of the labels.",
+     "the folder of the pictures, where it is not that of the labels. Of a cascade, what its last stage finds is scored.",
      "Accuracy"},
     {"list", 0, NULL, AX_OPT_FLAG, offsetof(struct ax_run_settings, list), NULL, NULL,
      "List the families of models whose pipelines are known, for axcompile --family.", NULL},

@@ -65,6 +65,14 @@ if [ -n "$browser" ]; then
         grep -q "aria-label=\"$chart" dom.html || fail "no chart '$chart'"
     done
     [ "$(grep -o '<rect' dom.html | wc -l)" -gt 100 ] || fail "few bars"
+    run axrun shapes street.mp4 --csv --report several.html --devices sim:metis,sim:hailo8-like
+    expect_rc 0
+    timeout 120 "$browser" --headless=new --no-sandbox --disable-gpu --user-data-dir="$dir/browser" --virtual-time-budget=5000 \
+        --enable-logging=stderr --dump-dom "file://$dir/several.html" >several.dom 2>browser.txt
+    command="$browser several.html" rc=0 out= err=$(grep CONSOLE browser.txt)
+    expect_quiet
+    grep -q 'aria-label="share of the time that each device ran' several.dom || fail "no chart of the devices"
+    grep -q 'data-ready="yes"' several.dom || fail "the script did not come to its end"
     grep -q "NaN\|undefined" <<<"$(sed 's/<script.*//' dom.html | grep -o '<svg.*')" && fail "numbers that are none"
 fi
 [ $checked = 1 ] && [ -n "$browser" ] || { [ $failures = 0 ] && echo "skipped: python3 or a browser is missing; the rest passed" && exit 77; }
