@@ -172,6 +172,7 @@ static int choose(void *self)
     struct ax_replicas *r = self;
     pthread_mutex_lock(&r->lock);
     int best = r->last = ax_replicas_best(r->mean, r->under_way, r->n, r->last);
+    ax_replicas_forget(r->mean, r->under_way, r->n);
     pthread_mutex_unlock(&r->lock);
     return best;
 }

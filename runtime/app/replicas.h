@@ -17,5 +17,8 @@ struct ax_runner_device ax_replicas_device(struct ax_replicas *r);
 /* The decision alone: seconds or any other unit that instances took for a request on average (0: not known yet), and how many
  * each has. Ties go to the one behind `last`. */
 int ax_replicas_best(const double *mean, const int *under_way, int n, int last);
+/* At each decision: the mean of one that has nothing to do nears the least one, so that it is tried again some time. It may
+ * only have been unlucky. */
+void ax_replicas_forget(double *mean, const int *under_way, int n);
 
 #endif

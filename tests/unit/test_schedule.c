@@ -203,6 +203,17 @@ static void replicas(void **state)
     }
     assert_int_equal(given[0], 9);
     assert_int_equal(given[1], 3);
+    /* One that was slow once, or is slow, is tried again: not for long, and not often. */
+    double unlucky[2] = {1, 40};
+    int tries = 0, first = -1;
+    for (int i = 0; i < 1000; i++) {
+        int has[2] = {3, 0}, k = ax_replicas_best(unlucky, has, 2, 0);
+        ax_replicas_forget(unlucky, has, 2);
+        if (!k) continue;
+        if (first < 0) first = i;
+        tries++, unlucky[1] = 40;
+    }
+    assert_true(first > 50 && first < 300 && tries >= 4 && tries < 20);
 }
 
 int main(void)
