@@ -266,10 +266,14 @@ static enum ax_status allocate_outputs(struct pl_lane *l, struct pl_ticket *t)
     return AX_OK;
 }
 
-static enum ax_status run_one(struct pl_lane *l, struct pl_ticket *t, int64_t *took)
+struct took {
+    int64_t ns, cpu_ns;
+};
+
+static enum ax_status run_one(struct pl_lane *l, struct pl_ticket *t, struct took *took)
 {
     struct pl_stage *s = l->stage;
-    int64_t begin = pl_now();
+    int64_t begin = pl_now(), cpu_begin = pl_cpu_now();
     struct pl_call c = {t->id, l->replica, l->in, l->out, l->windows, {&t->stop, t->deadline_ns}};
     int64_t limit = s->timeout_ms > 0 && s->timeout_ms < INT64_MAX / 2000000 ? begin + s->timeout_ms * 1000000 : INT64_MAX;
     if (limit < c.watch.deadline_ns) c.watch.deadline_ns = limit;
@@ -281,11 +285,12 @@ static enum ax_status run_one(struct pl_lane *l, struct pl_ticket *t, int64_t *t
         if (st && !l->err.message[0]) ax_fail(&l->err, st, "%s", ax_status_text(st));
     }
     int64_t end = pl_now();
-    *took = end - begin;
+    *took = (struct took){end - begin, pl_cpu_now() - cpu_begin};
     if (end > limit)
-        st = ax_fail(&l->err, AX_TIMEOUT, "it took %.1f ms; %lld are allowed", (double)*took * 1e-6, (long long)s->timeout_ms);
+        st = ax_fail(&l->err, AX_TIMEOUT, "it took %.1f ms; %lld are allowed", (double)took->ns * 1e-6,
+                     (long long)s->timeout_ms);
     else if (st && st != AX_NO_MEMORY && end > t->deadline_ns)
-        st = ax_fail(&l->err, AX_TIMEOUT, "the request's time was up after %.1f ms in the stage", (double)*took * 1e-6);
+        st = ax_fail(&l->err, AX_TIMEOUT, "the request's time was up after %.1f ms in the stage", (double)took->ns * 1e-6);
     return st;
 }
 
@@ -293,18 +298,19 @@ static void run_taken(struct pl_lane *l, struct pl_ticket *t)
 {
     struct pl_stage *s = l->stage;
     struct ax_pipeline *p = s->pipeline;
-    int64_t took;
+    struct took took;
     bind_call(l, t);
     show_windows(l, t);
     pthread_mutex_unlock(&p->lock);
     enum ax_status st = run_one(l, t, &took);
     pthread_mutex_lock(&p->lock);
-    if (!p->line) s->busy_ns += took;
+    if (!p->line) s->busy_ns += took.ns;
     if (st) {
         s->failed++;
         pl_fail_ticket(p, t, s->index, st, l->err.message);
     } else if (!p->line) {
-        pl_times_add(&s->run, took);
+        pl_times_add(&s->run, took.ns);
+        pl_times_add(&s->cpu, took.cpu_ns);
     }
     pass(l, t);
 }

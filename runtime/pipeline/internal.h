@@ -25,6 +25,7 @@ struct pl_times {
     uint32_t bucket[PL_BUCKETS];
 };
 int64_t pl_now(void);
+int64_t pl_cpu_now(void); /* of the calling thread */
 void pl_times_add(struct pl_times *t, int64_t ns);
 struct ax_times pl_times_sum(const struct pl_times *t);
 
@@ -133,7 +134,7 @@ struct pl_stage {
         struct ax_error err;
     } * lanes;
     /* statistics */
-    struct pl_times run;
+    struct pl_times run, cpu;
     uint64_t failed, skipped, depth_sum, depth_count;
     int64_t busy_ns, starved_ns, blocked_ns, copied_bytes;
     int max_depth;

@@ -11,7 +11,7 @@ enum { MAX_STAGES = 256, MAX_QUEUE = 65536 };
 
 void ax_pipeline_options_default(struct ax_pipeline_options *opt)
 {
-    *opt = (struct ax_pipeline_options){.input_queue = 4, .stage_queue = 2, .output_queue = 4, .pin = 1};
+    *opt = (struct ax_pipeline_options){.input_queue = 8, .stage_queue = 4, .output_queue = 8, .pin = 1};
 }
 
 /* -- making -- */
@@ -289,6 +289,7 @@ int ax_pipeline_stage_stats(struct ax_pipeline *p, int stage, struct ax_stage_st
                                    .failed = s->failed,
                                    .skipped = s->skipped,
                                    .run = pl_times_sum(&s->run),
+                                   .cpu = pl_times_sum(&s->cpu),
                                    .occupancy = (double)s->busy_ns / all,
                                    .starved = (double)s->starved_ns / all,
                                    .blocked = (double)s->blocked_ns / all,
@@ -308,6 +309,7 @@ void ax_pipeline_reset_stats(struct ax_pipeline *p)
     for (int i = 0; i < p->n_stages; i++) {
         struct pl_stage *s = &p->stages[i];
         memset(&s->run, 0, sizeof s->run);
+        memset(&s->cpu, 0, sizeof s->cpu);
         s->failed = s->skipped = s->depth_sum = s->depth_count = 0;
         s->busy_ns = s->starved_ns = s->blocked_ns = 0;
         s->max_depth = 0;

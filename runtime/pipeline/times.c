@@ -11,6 +11,13 @@ int64_t pl_now(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+int64_t pl_cpu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static int bucket_of(int64_t ns)
 {
     uint64_t v = ns < 0 ? 0 : (uint64_t)ns;

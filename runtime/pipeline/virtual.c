@@ -107,6 +107,7 @@ static void count_stage(struct pl_stage *s, const struct ax_sim_times *t)
 {
     int64_t ns = (t->end - t->start) / 1000;
     pl_times_add(&s->run, ns);
+    pl_times_add(&s->cpu, ns);
     s->busy_ns += ns;
     s->starved_ns += t->starved / 1000;
     s->blocked_ns += (t->idle - t->starved) / 1000;

@@ -1,4 +1,5 @@
-/* Measuring segments where they meet the state of a pipeline: all of them at once, each on its cores. */
+/* Measuring segments where they meet the state of a pipeline: all of them at once, each on its cores. What counts is the time
+ * that their threads computed: what other processes took of the cores meanwhile says nothing about the cut. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -148,7 +149,7 @@ static enum ax_status run_groups(struct ax_segment_job *j, struct line *l, struc
         s = run(l, n, err);
         for (int k = 0; k < j->n_segments && !s; k++) {
             ax_pipeline_stage_stats(l->pipeline, k, &stage);
-            ns[k][g] = (double)stage.run.p50;
+            ns[k][g] = (double)stage.cpu.p50;
             double per_core = ns[k][g] / j->solution.replicas[k];
             if (per_core > slowest[g]) slowest[g] = per_core;
         }

@@ -96,9 +96,9 @@ struct ax_result {
 typedef void ax_pipeline_done(void *user, const struct ax_result *result, const struct ax_buffer *outputs);
 
 struct ax_pipeline_options {
-    int input_queue;  /* requests that may wait for the first stage; default 4 */
-    int stage_queue;  /* and between stages; default 2 */
-    int output_queue; /* results that may wait for a pop; default 4 */
+    int input_queue;  /* requests that may wait for the first stage; default 8 */
+    int stage_queue;  /* and between stages; default 4 */
+    int output_queue; /* results that may wait for a pop; default 8 */
     int pin;          /* threads of models stay on their cores; default 1 */
     int share_cores;  /* 1: stages for which no free core is left run on cores of other stages; default 0: AX_BUSY */
     enum ax_on_error on_error;
@@ -186,6 +186,7 @@ struct ax_stage_stats {
     int replicas;
     uint64_t succeeded, failed, skipped;
     struct ax_times run;
+    struct ax_times cpu;     /* of `run`, what the stage's thread computed: without the time in which others had its core */
     double occupancy;        /* share of the time that its replicas worked */
     double starved, blocked; /* share that they waited for their inputs; for room for their outputs */
     double mean_queue;       /* requests that were ready for it whenever it took one, that one not counted */
