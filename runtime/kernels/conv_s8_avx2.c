@@ -163,7 +163,9 @@ static void copy_rows(struct work *k, int64_t a, int64_t b)
                 _mm256_storeu_si256((__m256i *)(k->panel + run * pitch + r * x.row + i), v);
             }
     }
-    for (int64_t i = a; i < b; i++) k->starts[i - a] = (i / w - y0) * p->stride_h * plane->row_stride + (i % w - x0) * step;
+    int64_t *start = k->starts, down = p->stride_h * plane->row_stride;
+    for (int64_t y = y0, i = a, end; i < b; y++)
+        for (end = (y + 1) * w < b ? (y + 1) * w : b; i < end; i++) *start++ = (y - y0) * down + (i - y * w - x0) * step;
 }
 
 static void row_strips(struct work *k, int64_t from, int64_t to)

@@ -403,20 +403,23 @@ static __attribute__((unused)) void epi_pixels_set(struct epi_pixels *p, const s
     int64_t x = first % out->w, y = first / out->w % out->h, image = first / out->w / out->h;
     p->n = n;
     p->dst.pixel = p->res.pixel = -1;
-    for (int i = 0; i < n; i++) {
-        p->image[i] = (int32_t)image, p->y[i] = (int32_t)y, p->x[i] = (int32_t)x;
-        if (++x < out->w) continue;
-        x = 0;
-        if (++y < out->h) continue;
-        y = 0, image++;
+    for (int i = 0; i < n; x = 0) {
+        int end = n - i < out->w - x ? n : i + (int)(out->w - x);
+        for (int32_t column = (int32_t)x; i < end; i++) p->image[i] = (int32_t)image, p->y[i] = (int32_t)y, p->x[i] = column++;
+        if (++y == out->h) y = 0, image++;
     }
 }
 
+/* Row by row: the vectors that a compiler makes of this have no 64-bit products. */
 static inline void epi_offsets(const struct epi_pixels *p, const struct s8_run *r, struct s8_run *known, int64_t *at)
 {
     if (known->pixel == r->pixel && known->row == r->row && known->image == r->image) return;
     *known = *r;
-    for (int i = 0; i < p->n; i++) at[i] = p->image[i] * r->image + p->y[i] * r->row + p->x[i] * r->pixel;
+    for (int i = 0; i < p->n;) {
+        int32_t image = p->image[i], y = p->y[i];
+        int64_t row = image * r->image + y * r->row;
+        for (; i < p->n && p->y[i] == y && p->image[i] == image; i++) at[i] = row + p->x[i] * r->pixel;
+    }
 }
 
 static __attribute__((unused)) void epi_pixels_aim(struct epi_pixels *p, const struct s8_conv *g, const struct epi_block *b)
