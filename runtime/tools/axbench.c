@@ -66,6 +66,9 @@ static enum ax_status open_model(struct ax_bench *b, const struct settings *set,
     if (!s) s = ax_engine_open(b->cores, b->model, b->batch, &b->engine, err);
     b->load_ms = (double)(ax_now_ns() - begin) * 1e-6;
     if (s) return s;
+    if (b->batch > 1 && ax_engine_pipeline(b->engine))
+        return ax_fail(err, AX_INVALID_ARGUMENT, "%s: --batch is for one model; segments work on several samples as it is",
+                       b->model);
     struct ax_engine_memory m = ax_engine_memory(b->engine);
     const struct ax_device_desc *chip = ax_cores_chip(b->cores);
     if (chip)

@@ -83,7 +83,9 @@ static const struct ax_tool tool = {
 static enum ax_status segment(struct ax_segment_job *j, struct ax_error *err)
 {
     struct ax_partition p;
-    enum ax_status s = ax_segment_load(j, err);
+    double ignored;
+    enum ax_status s = ax_segment_tolerance(j->set->tolerance, &ignored, err);
+    if (!s) s = ax_segment_load(j, err);
     if (!s) s = ax_segment_costs(j, err);
     if (!s && j->set->list_cuts) {
         ax_segment_list_cuts(j);

@@ -1,5 +1,6 @@
 /* --check: is a committed partition still the best, and as fast as it was? */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct verdict {
     const char *text;
 };
 
-static enum ax_status parse_tolerance(const char *text, double *out, struct ax_error *err)
+enum ax_status ax_segment_tolerance(const char *text, double *out, struct ax_error *err)
 {
     char *end;
     *out = strtod(text, &end);
@@ -27,28 +28,60 @@ static enum ax_status parse_tolerance(const char *text, double *out, struct ax_e
     return ax_fail(err, AX_INVALID_ARGUMENT, "--tolerance %s: expected a share as 5%% or 0.05", text);
 }
 
+static enum ax_status other_graph(struct ax_segment_job *j, struct ax_error *err, const char *fmt, ...)
+{
+    char why[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    return ax_fail(err, AX_INVALID_ARGUMENT, "%s: the partition is not of \"%s\": %s. Segment the model again", j->set->check,
+                   j->model_path, why);
+}
+
+static enum ax_status place_range(struct ax_segment_job *j, int segment, struct ax_partition_range r, struct ax_error *err)
+{
+    int n = j->graph->n_nodes, *stage_of = j->solution.stage_of;
+    if (r.last >= n) return other_graph(j, err, "it has a node %d, the model %d nodes", r.last, n);
+    for (int v = r.first; v <= r.last; v++) {
+        if (stage_of[v] >= 0) return other_graph(j, err, "node %d is in segments %d and %d", v, stage_of[v], segment);
+        stage_of[v] = segment;
+    }
+    return AX_OK;
+}
+
+/* Nodes are numbers; that they mean the same is seen by the names of what crosses. */
+static enum ax_status same_names(struct ax_segment_job *j, const struct ax_partition *p, struct ax_error *err)
+{
+    for (int v = 0; v < j->graph->n_nodes; v++)
+        if (j->solution.stage_of[v] < 0)
+            return other_graph(j, err, "node %d (%s) is in no segment", v, j->graph->nodes[v].name);
+    for (int t = 0; t < p->n_tensors; t++) {
+        int v = ax_graph_find_value(j->graph, p->tensors[t].name);
+        if (v == AX_NONE) return other_graph(j, err, "the model has no tensor \"%.80s\"", p->tensors[t].name);
+        int producer = j->graph->values[v].producer, from = producer == AX_NONE ? -1 : j->solution.stage_of[producer];
+        if (from != p->tensors[t].from) return other_graph(j, err, "tensor \"%.80s\" is made elsewhere", p->tensors[t].name);
+    }
+    return AX_OK;
+}
+
 /* The committed cut on today's graph. */
 static enum ax_status place_nodes(struct ax_segment_job *j, const struct ax_partition *p, struct ax_error *err)
 {
-    int n = j->graph->n_nodes, covered = 0;
+    int n = j->graph->n_nodes;
+    enum ax_status st = AX_OK;
     struct ax_seg_solution *s = &j->solution;
     *s = (struct ax_seg_solution){.n_stages = p->n_segments, .stage_of = AX_NEW(&j->mem, int, n + 1)};
     for (int v = 0; v < n; v++) s->stage_of[v] = -1;
     for (int k = 0; k < p->n_segments; k++) {
         s->replicas[k] = p->segments[k].replicas;
-        for (int i = 0; i < p->segments[k].n_nodes; i++)
-            for (int v = p->segments[k].nodes[i].first; v <= p->segments[k].nodes[i].last && v < n; v++) {
-                covered += s->stage_of[v] < 0;
-                s->stage_of[v] = k;
-            }
+        for (int i = 0; i < p->segments[k].n_nodes && !st; i++) st = place_range(j, k, p->segments[k].nodes[i], err);
     }
-    int ops = 0;
-    for (int k = 0; k < p->n_segments; k++) ops += p->segments[k].operations;
+    if (!st) st = same_names(j, p, err);
+    if (st) return st;
     j->n_segments = p->n_segments;
-    if (covered == n && ops == n && ax_seg_complete(&j->costs.problem, s)) return AX_OK;
-    return ax_fail(err, AX_INVALID_ARGUMENT,
-                   "%s: the partition is of another graph: it places %d nodes, \"%s\" has %d. Segment the model again",
-                   j->set->check, ops, j->model_path, n);
+    if (ax_seg_complete(&j->costs.problem, s)) return AX_OK;
+    return other_graph(j, err, "a tensor would run backwards");
 }
 
 /* From the profile's own spread: how far the sum of the medians may be off. */
@@ -197,10 +230,12 @@ enum ax_status ax_segment_check(struct ax_segment_job *j, const char *model, str
 {
     struct ax_partition p;
     struct verdict v = {.was = &p};
-    enum ax_status s = parse_tolerance(j->set->tolerance, &v.tolerance, err);
-    if (!s) s = ax_partition_read(j->set->check, &p, &j->mem, err);
+    const char *path = j->set->check;
+    if (ax_dir_exists(path)) path = ax_path_join(&j->mem, path, "partition.json");
+    enum ax_status s = ax_segment_tolerance(j->set->tolerance, &v.tolerance, err);
+    if (!s) s = ax_partition_read(path, &p, &j->mem, err);
     if (s) return s;
-    j->path = model ? model : ax_path_join(&j->mem, ax_path_dir(&j->mem, j->set->check), p.source);
+    j->path = model ? model : ax_path_join(&j->mem, ax_path_dir(&j->mem, path), p.source);
     s = ax_segment_load(j, err);
     if (!s) s = ax_segment_costs(j, err);
     if (!s) s = place_nodes(j, &p, err);

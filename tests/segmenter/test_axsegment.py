@@ -118,6 +118,27 @@ def profile_of(tmp, model):
     return None
 
 
+def wrong_partitions(out, model):
+    """--check names what does not belong to the model; a folder stands for its partition.json."""
+    assert "committed" in run("axsegment", "--check", out, model, "--tolerance", "900%").stdout
+    committed = json.loads((out / "partition.json").read_text())
+    nodes = [s["nodes"] for s in committed["segments"]]
+    broken = {"is in no segment": [[[a, b - 1] for a, b in nodes[0]], nodes[1]], "has a node": [nodes[0], nodes[1] + [[9999, 9999]]],
+              "is in segments 0 and 1": [nodes[0], nodes[1] + nodes[0]]}
+    for message, ranges in broken.items():
+        for s, r in zip(committed["segments"], ranges):
+            s["nodes"] = [x for x in r if x[0] <= x[1]]
+        (out / "broken.json").write_text(json.dumps(committed))
+        err = run("axsegment", "--check", out / "broken.json", model, code=1).stderr
+        assert message in err and "another" not in err, err
+    for s, r in zip(committed["segments"], nodes):
+        s["nodes"] = r
+    committed["tensors"][-1]["name"] += "x"
+    (out / "broken.json").write_text(json.dumps(committed))
+    assert "has no tensor" in run("axsegment", "--check", out / "broken.json", model, code=1).stderr
+    (out / "broken.json").unlink()
+
+
 def check(tmp, model):
     """A committed partition; then one step becomes slow."""
     profile = profile_of(tmp, model)
@@ -134,6 +155,7 @@ def check(tmp, model):
     with_it = ["--check", out / "partition.json", "--by", "profile", "--profile"]
     p = run("axsegment", *with_it, profile)
     assert "no change" in p.stdout, p.stdout
+    wrong_partitions(out, model)
     slow = tmp / "slow.json"
     last = max(range(len(data["steps"])), key=lambda i: data["steps"][i]["median_us"])
     for key in ("median_us", "p95_us", "min_us"):
