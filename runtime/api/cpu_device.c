@@ -56,6 +56,9 @@ static enum ax_status too_few(const struct ax_connection *c, int cores, int all,
 static enum ax_status connect_cores(struct ax_connection *c, int cores, struct ax_error *err)
 {
     int all = 0, holder = 0;
+    if (c->n_only && cores > c->n_only)
+        return ax_fail(err, AX_INVALID_ARGUMENT, "device '%s' names %d core%s; %d asked for", c->device, c->n_only,
+                       c->n_only == 1 ? "" : "s", cores);
     enum ax_status s = take_leases(c, cores, &all, &holder, err);
     if (!cores) cores = c->n_only; /* what is named is wanted */
     return !s && (c->n == 0 || c->n < cores) ? too_few(c, cores, all, holder, err) : s;

@@ -14,6 +14,7 @@ struct rows {
 
 struct ax_record {
     pthread_mutex_t lock;
+    bool closed;
     struct rows stages, layers;
     struct instance {
         char *name, *device;
@@ -88,14 +89,14 @@ int ax_record_instance(struct ax_record *r, const char *name, const char *device
 static void add(struct ax_record *r, struct ax_record_list *l, const struct ax_record_event *e)
 {
     pthread_mutex_lock(&r->lock);
-    if (l->count == l->room && l->room < MOST_EVENTS) {
+    if (!r->closed && l->count == l->room && l->room < MOST_EVENTS) {
         int64_t room = l->room ? 2 * l->room : 4096;
         struct ax_record_event *more = realloc(l->item, (size_t)room * sizeof *more);
         if (more) l->item = more, l->room = room;
     }
-    if (l->count < l->room)
+    if (!r->closed && l->count < l->room)
         l->item[l->count++] = *e;
-    else
+    else if (!r->closed)
         l->dropped++;
     pthread_mutex_unlock(&r->lock);
 }
@@ -116,6 +117,13 @@ void ax_record_frame_time(struct ax_record *r, int64_t frame, int64_t begin, int
 {
     struct ax_record_event e = {frame, begin, begin, end, 0, 0};
     add(r, &r->frame, &e);
+}
+
+void ax_record_close(struct ax_record *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->closed = true;
+    pthread_mutex_unlock(&r->lock);
 }
 
 /* -- reading -- */

@@ -37,7 +37,10 @@ void ax_record_layer_time(struct ax_record *r, int row, int track, int64_t frame
 /* A frame from the source's begin to the end of the last stage. */
 void ax_record_frame_time(struct ax_record *r, int64_t frame, int64_t begin, int64_t end);
 
-/* -- reading, once all is done -- */
+/* What comes later is not taken any more: requests that were given up may still run. */
+void ax_record_close(struct ax_record *r);
+
+/* -- reading, once it is closed or all is done -- */
 
 int ax_record_stages(const struct ax_record *r);
 int ax_record_layers(const struct ax_record *r);

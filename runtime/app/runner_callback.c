@@ -73,20 +73,34 @@ static void called_back(void *user, enum ax_status s, const struct ax_error *err
 
 /* -- submitting; without the lock -- */
 
-static enum ax_status submit(struct ax_runner *r, struct ax_runner_group *g, struct ax_frame *first, struct ax_error *err)
+/* The time counts from here on: before, the frames were still looked at. It may be through already, and the group in use again.
+ */
+static void set_deadline(struct ax_runner *r, struct ax_runner_group *g, uint64_t flight)
 {
-    uint64_t ticket; /* nobody waits for it */
-    if (r->layers) ax_runner_layers_submitted(r->layers, g->instance, first->number);
-    enum ax_status s = r->device.submit(r->device.self, g->instance, g->in, g->out, called_back, g, &ticket, err);
-    return s ? ax_runner_refused(first, err) : AX_OK;
+    pthread_mutex_lock(&r->lock);
+    if (g->flights == flight && g->flight == AX_FLIGHT_DEVICE) {
+        g->deadline_ns = ax_runner_now_ns() + r->opt.timeout_ms * 1000000;
+        pthread_cond_broadcast(&r->change);
+    }
+    pthread_mutex_unlock(&r->lock);
 }
 
-/* The device may call back before this returns. */
-static void take_off(struct ax_runner *r, struct ax_runner_group *g)
+static enum ax_status submit(struct ax_runner *r, struct ax_runner_group *g, struct ax_frame *first, struct ax_error *err)
+{
+    uint64_t ticket, flight = g->flights; /* nobody waits for the ticket */
+    if (r->layers) ax_runner_layers_submitted(r->layers, g->instance, first->number);
+    enum ax_status s = r->device.submit(r->device.self, g->instance, g->in, g->out, called_back, g, &ticket, err);
+    if (s) return ax_runner_refused(first, err);
+    if (deadline(r)) set_deadline(r, g, flight);
+    return AX_OK;
+}
+
+/* The device may call back before it has been submitted. */
+static void take_off(struct ax_runner_group *g)
 {
     g->flight = AX_FLIGHT_DEVICE;
-    g->deadline_ns = deadline(r) ? ax_runner_now_ns() + r->opt.timeout_ms * 1000000 : INT64_MAX;
-    pthread_cond_broadcast(&r->change);
+    g->flights++;
+    g->deadline_ns = INT64_MAX;
 }
 
 enum ax_status ax_runner_begin(void *runner, int worker, struct ax_frame *const *frames, int n, struct ax_error *err)
@@ -99,7 +113,7 @@ enum ax_status ax_runner_begin(void *runner, int worker, struct ax_frame *const 
     g->n_frames = n;
     g->tries = 1;
     g->instance = ax_runner_choose(r);
-    take_off(r, g);
+    take_off(g);
     pthread_mutex_unlock(&r->lock);
     if (!submit(r, g, frames[0], err)) return AX_OK;
     pthread_mutex_lock(&r->lock);
@@ -114,7 +128,7 @@ static void submit_again(struct ax_runner *r, struct ax_runner_group *g)
 {
     struct ax_error err = {0};
     struct ax_frame *first = g->frames[0];
-    take_off(r, g);
+    take_off(g);
     pthread_mutex_unlock(&r->lock);
     enum ax_status s = submit(r, g, first, &err);
     pthread_mutex_lock(&r->lock);

@@ -172,6 +172,8 @@ enum ax_status ax_runner_layers_new(struct ax_engine *const *engines, int n, str
                                     struct ax_runner_layers **out, struct ax_error *err)
 {
     const struct ax_segments *s = ax_engine_segments(engines[0]);
+    *out = NULL;
+    if (s && !ax_engine_pipeline(engines[0])) return AX_OK;
     struct ax_runner_layers *l = *out = calloc(1, sizeof *l);
     if (l) l->lanes = calloc((size_t)count_lanes(engines, n) + 1, sizeof *l->lanes);
     if (!l || !l->lanes) {

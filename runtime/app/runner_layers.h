@@ -8,7 +8,7 @@
 
 struct ax_runner_layers;
 /* The same model on n devices, an engine each; their instances are counted through. Nothing may run on them yet. stage: of a
- * cascade; NULL. */
+ * cascade; NULL. Segments that rest, since two pipes take turns, have no layers to show: *out is NULL. */
 enum ax_status ax_runner_layers_new(struct ax_engine *const *engines, int n, struct ax_record *record, const char *stage,
                                     struct ax_runner_layers **out, struct ax_error *err);
 /* Nothing may run on the engines any more. NULL is fine. */

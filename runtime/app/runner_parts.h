@@ -27,6 +27,7 @@ struct ax_runner_group {
     /* of a request that calls back; with the runner's lock held */
     enum ax_flight flight;
     int tries;
+    uint64_t flights; /* how often it was submitted */
     int64_t deadline_ns;
     struct ax_frame **frames;
     int n_frames;

@@ -158,10 +158,17 @@ enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_
     return find_models(r, err);
 }
 
-void ax_run_cascade_free(struct ax_run *r)
+void ax_run_cascade_close(struct ax_run *r)
 {
     if (!r->cascade) return;
     ax_cascade_close(r->cascade->running);
+    r->cascade->running = NULL;
+}
+
+void ax_run_cascade_free(struct ax_run *r)
+{
+    if (!r->cascade) return;
+    ax_run_cascade_close(r);
     ax_cascade_free(&r->cascade->is);
     free(r->cascade);
     r->cascade = NULL;

@@ -17,6 +17,7 @@ struct ax_run_cascade {
 enum ax_status ax_run_find_cascade(struct ax_run *r, const char *path, struct ax_error *err);
 /* "A,B:priority=20:threshold=4:timeout=50,C" */
 enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_error *err);
+void ax_run_cascade_close(struct ax_run *r); /* once it runs no more */
 void ax_run_cascade_free(struct ax_run *r);
 
 enum ax_status ax_run_cascade_open(struct ax_run *r, int depth, bool all_candidates, struct ax_record *record,

@@ -219,6 +219,7 @@ static enum ax_status run_all(struct frames *w, struct ax_error *err)
     if (!s && set->display) s = ax_display_open("axrun", &w->display, err);
     if (!s) s = make_flow(w, err);
     if (!s) s = run_flow(w, err);
+    if (w->record) ax_record_close(w->record);
     if (!s && w->record) s = ax_run_profile(w->run, w->record, w->elapsed_ns, w->done, &profile, err);
     if (!w->eval) ax_report_end(&w->report, profile);
     if (!s && w->eval) s = ax_eval_finish(w->eval, err);
@@ -238,6 +239,7 @@ static void release(struct frames *w)
 {
     struct ax_error ignored;
     ax_pictures_free(w->pictures);
+    ax_run_cascade_close(w->run); /* what was given up may still run, and look at the record */
     ax_flow_free(w->flow);
     ax_source_free(w->source);
     ax_saver_close(w->saver, &ignored);

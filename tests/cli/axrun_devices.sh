@@ -57,6 +57,11 @@ must_fail 2 "*--devices*--device has no place*" axrun shapes street.mp4 --device
 for how in --synchronous --compare; do
     must_fail 1 "*2 devices take frames at the same time, $how one by one*" axrun shapes street.mp4 --devices "sim:metis,$first" $how
 done
+must_fail 1 "*device '$first' names 1 core; 2 asked for*" axrun shapes street.mp4 --device "$first" --cores 2
+for how in "" --profile "--trace trace.json"; do
+    run axrun build/shapes-2 street.mp4 --compare --frames 3 --json $how
+    expect_rc 0
+done
 must_fail 1 "*sim:metis: *needs 8 cores*has 4*" axrun shapes street.mp4 --devices sim:metis,sim:hailo8-like --batch 8
 
 # A device that another process holds.
