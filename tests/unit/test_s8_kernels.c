@@ -40,7 +40,7 @@ static void case_winograd(struct kit *k, uint64_t seed)
 {
     struct ax_conv_params *p = &k->p.conv;
     kit_begin(k, seed);
-    int h = kit_int(k, 12, 23), w = kit_int(k, 12, 37), n = kit_int(k, 0, 3) ? 1 : 2, sides[4];
+    int h = kit_int(k, 6, 23), w = kit_int(k, 6, 37), n = kit_int(k, 0, 3) ? 1 : 2, sides[4];
     int c = kit_int(k, 0, 9) ? kit_int(k, 16, 150) : 512, outputs = kit_int(k, 16, c > 150 ? 20 : 70);
     for (int i = 0; i < 4; i++) sides[i] = kit_int(k, 0, 3) ? 1 : kit_int(k, 0, 2);
     *p = (struct ax_conv_params){3, 3, 1, 1, 1, 1, sides[0], sides[1], sides[2], sides[3], .groups = 1};
@@ -77,7 +77,7 @@ static void test_winograd(void **state)
     }
     print_message("winograd: %d of %d cases\n", tried, rounds);
     assert_int_equal(bad, 0);
-    if (ax_cpu_features() & AX_CPU_AVX2) assert_in_range(tried, rounds / 2, rounds - 1);
+    if (ax_cpu_features() & AX_CPU_AVX2) assert_in_range(tried, rounds / 3, rounds - 1);
     kit_free(k);
 }
 
