@@ -370,6 +370,45 @@ static void test_cores(void **state)
     api_free(&a);
 }
 
+/* Some of the processor's cores by name: those and no others. */
+static void test_named_cores(void **state)
+{
+    (void)state;
+    struct api a = api_new();
+    struct ax_error err;
+    struct ax_connection *c, *other;
+    int all[AX_MAX_CORES], got[4], n = ax_lease_candidates(all), holder;
+    char first[32], both[64], name[64];
+    snprintf(first, sizeof first, "cpu:%d", all[0]);
+    snprintf(both, sizeof both, "cpu:%d-%d+%d", all[0], all[0], all[n - 1]);
+    assert_int_equal(ax_connect(a.context, both, 0, &c, &err), AX_OK);
+    assert_string_equal(ax_connection_device(c), both);
+    assert_int_equal(ax_connection_cores(c, got, 4), n > 1 ? 2 : 1);
+    assert_int_equal(got[0], all[0]);
+    assert_int_equal(got[n > 1], all[n - 1]);
+    assert_int_equal(ax_lease_take(all[0], &holder, &err), -1);
+    assert_int_equal(ax_connect(a.context, first, 0, &other, &err), AX_BUSY);
+    assert_non_null(strstr(err.message, first));
+    ax_connection_free(c);
+    assert_int_equal(ax_connect(a.context, first, 1, &c, &err), AX_OK);
+    if (n > 1) { /* all that are named, not those of them that are free */
+        assert_int_equal(ax_connect(a.context, both, 0, &other, &err), AX_BUSY);
+        assert_non_null(strstr(err.message, "another connection of this process"));
+        assert_int_equal(ax_connect(a.context, both, 1, &other, &err), AX_OK);
+        ax_connection_free(other);
+    }
+    ax_connection_free(c);
+    assert_int_equal(ax_connect(a.context, first, 2, &c, &err), AX_INVALID_ARGUMENT);
+    snprintf(name, sizeof name, "cpu:%d", all[n - 1] + 1);
+    assert_int_equal(ax_connect(a.context, name, 0, &c, &err), AX_NOT_FOUND);
+    static const char *const wrong[] = {"cpu:",    "cpu:a",  "cpu:0-", "cpu:0+", "cpu:1-0",
+                                        "cpu:0,1", "cpu:-1", "cpu: 0", "cpu:0x1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(ax_connect(a.context, wrong[i], 0, &c, &err), AX_INVALID_ARGUMENT);
+    assert_int_equal(ax_connect(a.context, "cpux", 0, &c, &err), AX_NOT_FOUND);
+    api_free(&a);
+}
+
 /* Instances that share cores: as many as are wanted, beside none that has its cores to itself. */
 static void test_share(void **state)
 {
@@ -524,10 +563,10 @@ int main(void)
 {
     if (setenv("AXON_LEASE_DIR", temp_dir(), 1)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_inputs),    cmocka_unit_test(test_hook),
-        cmocka_unit_test(test_check),    cmocka_unit_test(test_model),     cmocka_unit_test(test_cores),
-        cmocka_unit_test(test_share),    cmocka_unit_test(test_processes), cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_inputs),   cmocka_unit_test(test_hook),
+        cmocka_unit_test(test_check),       cmocka_unit_test(test_model),    cmocka_unit_test(test_cores),
+        cmocka_unit_test(test_named_cores), cmocka_unit_test(test_share),    cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_batch),       cmocka_unit_test(test_requests),
     };
     return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
 }

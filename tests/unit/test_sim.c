@@ -224,11 +224,65 @@ static void test_pipeline(void **state)
     close_world(&w);
 }
 
+static void see_request(void *ctx, uint64_t request, int step, int64_t begin, int64_t end)
+{
+    (void)ctx;
+    assert_int_equal(request, 1 + steps_seen / 3);
+    assert_int_equal(step, steps_seen++ % 3);
+    step_ns += end - begin;
+}
+
+static enum ax_status pass_on(void *user, const struct ax_stage_call *call, struct ax_error *err)
+{
+    (void)user, (void)err;
+    memcpy(call->outputs[0].data, call->inputs[0].data, (size_t)call->inputs[0].bytes);
+    return AX_OK;
+}
+
+/* A model on a device of its own, behind a function: time is real, but for the steps of that device, told apart by requests. */
+static void test_devices(void **state)
+{
+    struct world w;
+    struct ax_error err;
+    struct ax_pipeline *p;
+    struct ax_result r;
+    int cores[4];
+    (void)state;
+    open_world(&w);
+    struct ax_tensor in = *ax_model_input(w.model, 0), raw = in;
+    raw.name = "raw", raw.stored = in.stored = AX_DTYPE_FLOAT32, raw.n_scales = in.n_scales = 0;
+    struct ax_stage s[2] = {{.run = pass_on, .inputs = &raw, .outputs = &in, .n_inputs = 1, .n_outputs = 1},
+                            {.name = "model", .model = w.model, .connection = w.sim, .cores = 1}};
+    assert_int_equal(ax_pipeline_new(NULL, s, 2, NULL, &p, &err), AX_OK);
+    assert_int_equal(ax_connection_free_cores(w.sim), 3);
+    assert_int_equal(ax_pipeline_cores(p, 1, 0, cores, 4), 1);
+    assert_int_equal(ax_pipeline_cores(p, 0, 0, cores, 4), 0);
+    assert_string_equal(ax_pipeline_kernel_name(p, 0, 0), "");
+    steps_seen = 0, step_ns = 0;
+    ax_pipeline_set_hook(p, 1, 0, see_request, NULL);
+    ax_pipeline_set_hook(p, 0, 0, see_request, NULL); /* a function has no steps */
+    struct ax_request q = {.inputs = &w.from, .outputs = &w.to};
+    for (int i = 0; i < 5; i++) assert_int_equal(ax_pipeline_push(p, &q, NULL, &err), AX_OK);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(ax_pipeline_pop(p, &r, NULL, &err), AX_OK);
+        assert_int_equal(r.status, AX_OK);
+    }
+    assert_int_equal(steps_seen, 5 * w.program.n_steps);
+    assert_int_equal(w.program.n_steps, 3);
+    struct ax_device_run run = ax_device_run_of(&chip, &w.program, 1);
+    assert_in_range(step_ns, 5 * run.compute / 1000 - 100, 5 * run.compute / 1000 + 100);
+    assert_int_equal(ax_connection_time_ns(w.sim), 0);
+    ax_pipeline_free(p);
+    assert_int_equal(ax_connection_free_cores(w.sim), 4);
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chain),       cmocka_unit_test(test_replicas), cmocka_unit_test(test_shared_link),
         cmocka_unit_test(test_shared_core), cmocka_unit_test(test_instance), cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
