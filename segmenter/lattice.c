@@ -20,6 +20,9 @@ struct maker {
     int *slots, n_slots, cap_slots; /* hash table of the next level */
     int cap_level;
     struct ax_lattice_limit limit;
+    const int *order;
+    uint64_t *prefix; /* the first nodes of `order`, as many as the next level's ideals have */
+    int n_prefix;
 };
 
 static void *grow(void *p, int64_t count, size_t size)
@@ -198,12 +201,14 @@ static bool extend(struct maker *m, int max_ideals)
 }
 
 struct rank {
+    int far; /* nodes that the order would have taken later */
     int64_t live;
     int index;
 };
-static int by_live(const void *a, const void *b)
+static int by_rank(const void *a, const void *b)
 {
     const struct rank *x = a, *y = b;
+    if (x->far != y->far) return x->far < y->far ? -1 : 1;
     if (x->live != y->live) return x->live < y->live ? -1 : 1;
     return x->index - y->index;
 }
@@ -214,6 +219,14 @@ static bool is_prefix(const struct ax_lattice *l, int ideal)
     const uint64_t *bits = ideal_bits(l, ideal);
     while (w < n / 64 && bits[w] == ~0ull) w++;
     return w == n / 64 && (n % 64 == 0 || bits[w] == (1ull << (n % 64)) - 1);
+}
+
+static int far_from_order(const struct maker *m, int ideal)
+{
+    const uint64_t *bits = ideal_bits(m->l, ideal);
+    int n = 0;
+    for (int w = 0; w < m->l->n_words && m->order; w++) n += __builtin_popcountll(bits[w] & ~m->prefix[w]);
+    return n;
 }
 
 static void move_ideal(struct maker *m, int to, int from)
@@ -238,11 +251,11 @@ static void narrow(struct maker *m, int width)
     struct rank *ranks = grow(NULL, count, sizeof *ranks);
     int *where = grow(NULL, count, sizeof *where);
     for (int i = 0; i < count; i++) {
-        bool first = is_prefix(l, m->next.first + i);
-        ranks[i] = (struct rank){first ? -1 : l->live[m->next.first + i], i};
+        bool first = !m->order && is_prefix(l, m->next.first + i);
+        ranks[i] = (struct rank){far_from_order(m, m->next.first + i), first ? -1 : l->live[m->next.first + i], i};
         where[i] = -1;
     }
-    qsort(ranks, (size_t)count, sizeof *ranks, by_live);
+    qsort(ranks, (size_t)count, sizeof *ranks, by_rank);
     for (int i = 0; i < width; i++) where[ranks[i].index] = 0;
     for (int i = 0; i < count; i++)
         if (where[i] == 0) {
@@ -273,6 +286,8 @@ static void start(struct maker *m)
     struct ax_lattice *l = m->l;
     int n = m->p->n_nodes;
     m->zobrist = grow(NULL, n + 1, sizeof *m->zobrist);
+    m->prefix = grow(NULL, l->n_words, sizeof *m->prefix);
+    memset(m->prefix, 0, sizeof *m->prefix * (size_t)l->n_words);
     for (int v = 0; v < n; v++) m->zobrist[v] = mix((uint64_t)v + 1);
     reserve_ideal(m);
     reserve_level(m, 1);
@@ -301,6 +316,7 @@ static void release(struct maker *m)
     }
     free(m->zobrist);
     free(m->slots);
+    free(m->prefix);
 }
 
 /* The ideal of all nodes. */
@@ -324,9 +340,9 @@ static void add_all(struct maker *m)
 }
 
 void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
-                     int width, const struct ax_lattice_limit *limit)
+                     const struct ax_lattice_beam *beam, const struct ax_lattice_limit *limit)
 {
-    struct maker m = {.l = out, .p = p, .links = links, .limit = *limit};
+    struct maker m = {.l = out, .p = p, .links = links, .limit = *limit, .order = beam->order};
     memset(out, 0, sizeof *out);
     out->n_nodes = p->n_nodes;
     out->n_words = p->n_nodes / 64 + 1;
@@ -334,8 +350,12 @@ void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, con
     start(&m);
     bool fits = true;
     while (m.now.count && fits) {
-        fits = extend(&m, width ? INT32_MAX / 2 : max_ideals);
-        if (fits && width) narrow(&m, width);
+        if (m.order && m.n_prefix < p->n_nodes) {
+            int v = m.order[m.n_prefix++];
+            m.prefix[v / 64] |= 1ull << (v % 64);
+        }
+        fits = extend(&m, beam->width ? INT32_MAX / 2 : max_ideals);
+        if (fits && beam->width) narrow(&m, beam->width);
         struct level t = m.now;
         m.now = m.next;
         m.next = t;

@@ -26,11 +26,18 @@ struct ax_lattice_limit {
     int64_t stages; /* how many these are: their on-chip memory holds that many parameters */
 };
 
-/* All ideals within the limit, and that of all nodes, if there are at most max_ideals of them (else n_ideals is 0 and nothing
- * is held). With width > 0: of each size at most `width`, those across whose border the fewest bytes are alive, and always the
- * first nodes in the problem's own order. */
+/* Of each size only some ideals; width 0: all. */
+struct ax_lattice_beam {
+    int width;
+    /* NULL: those across whose border the fewest bytes are alive, and always the first nodes in the problem's own order. Else a
+     * topological order: those that differ in the fewest nodes from its first ones. */
+    const int *order;
+};
+
+/* All ideals within the limit and the beam, and that of all nodes, if there are at most max_ideals of them (else n_ideals is 0
+ * and nothing is held); a beam has no such limit. */
 void ax_lattice_make(struct ax_lattice *out, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
-                     int width, const struct ax_lattice_limit *limit);
+                     const struct ax_lattice_beam *beam, const struct ax_lattice_limit *limit);
 void ax_lattice_free(struct ax_lattice *l);
 
 static inline bool ax_lattice_has(const struct ax_lattice *l, int ideal, int node)

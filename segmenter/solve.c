@@ -101,33 +101,54 @@ static void take(struct solver *s, const int *stage_of, const int *replicas)
     ax_seg_complete(s->p, b);
 }
 
+/* One question with a share of the work that is left; TIRED when that is used up. */
+static enum ax_seg_answer ask(struct solver *s, struct ax_seg_search *search, int64_t bound, int64_t share_of, int *replicas)
+{
+    int64_t all = search->work_left, given = all / share_of;
+    search->work_left = given;
+    enum ax_seg_answer a = ax_seg_search(search, bound, true, s->scratch, replicas);
+    search->work_left += all - given;
+    return a;
+}
+
+/* After NO to `mid`: the least bound that may have another answer. */
+static int64_t least_above(const struct solver *s, const struct ax_seg_search *search, int64_t mid)
+{
+    return s->opt->n_cores || search->next_bound <= mid ? mid + 1 : search->next_bound;
+}
+
 /* The best partition over the lattice into s->best, if it beats what is there (bottleneck -1: nothing is). With an exact
- * lattice the proven bound rises. Returns false when the work was used up before the end. */
+ * lattice the proven bound rises: is what is known the best? Often it is, and one question says so; where that is too hard,
+ * lower bounds are asked for. Returns false when the work was used up before the end. */
 static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
 {
     int replicas[AX_SEG_MAX_STAGES];
-    int64_t low = s->proven;
-    bool ask_top = exact; /* is what is known the best? Often it is, and one question says so */
+    int64_t low = s->proven, roof = INT64_MAX, least = search->work_left / 50; /* roof: too hard from there on */
+    bool ask_top = exact;
     for (int k = 0; k < s->opt->n_stages; k++) replicas[k] = s->opt->replicas ? s->opt->replicas[k] : 1;
     for (;;) {
-        bool known = s->best->bottleneck >= 0;
+        bool known = s->best->bottleneck >= 0, top = known && ask_top;
         int64_t high = known ? s->best->bottleneck : s->top;
         if (known && high - low <= high / PRECISION) break;
         if (!known && low > high) return true;
-        int64_t mid = known && ask_top ? high - 1 : low + (high - low) / (known ? 2 : 8);
-        ask_top = exact && !ask_top;
-        enum ax_seg_answer a = ax_seg_search(search, mid, true, s->scratch, replicas);
-        if (a == AX_SEG_TIRED) return false;
-        if (a == AX_SEG_YES) {
+        if (roof < high) high = roof;
+        if ((known && low >= high) || search->work_left <= least) return false;
+        int64_t mid = top ? high - 1 : low + (high - low) / (known ? 2 : 8);
+        ask_top = exact && !ask_top && roof == INT64_MAX;
+        enum ax_seg_answer a = ask(s, search, mid, exact && known ? 2 : 1, replicas);
+        if (a == AX_SEG_TIRED) {
+            if (!exact || !known) return false;
+            roof = mid;
+        } else if (a == AX_SEG_YES) {
             take(s, s->scratch, replicas);
+        } else if (search->next_bound == INT64_MAX && !s->opt->n_cores) { /* no bound would help */
+            if (!known) return true;
+            low = s->best->bottleneck;
+            if (exact) s->proven = low;
         } else {
-            if (search->next_bound == INT64_MAX && !s->opt->n_cores) { /* no bound would help */
-                low = high;
-                if (!known) return true;
-            } else {
-                low = s->opt->n_cores || search->next_bound <= mid ? mid + 1 : search->next_bound;
-                if (low > high) low = high + !known;
-            }
+            low = least_above(s, search, mid);
+            if (known && low > s->best->bottleneck) low = s->best->bottleneck;
+            if (!known && low > high) low = high + 1;
             if (exact) s->proven = low;
         }
     }
@@ -150,12 +171,12 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
     return search->work_left > 0;
 }
 
-static bool over_lattice(struct solver *s, int max_ideals, int width, int64_t work)
+static bool over_lattice(struct solver *s, int max_ideals, struct ax_lattice_beam beam, int64_t work)
 {
     struct ax_lattice l;
     struct ax_lattice_limit limit = {INT64_MAX, s->opt->n_stages - 1};
     if (s->best->bottleneck >= 0) limit.cost = s->best->bottleneck * cores_before_last(s->opt);
-    ax_lattice_make(&l, s->p, &s->links, max_ideals, width, &limit);
+    ax_lattice_make(&l, s->p, &s->links, max_ideals, &beam, &limit);
     if (!l.n_ideals) return false;
     if (work > s->work_left) work = s->work_left;
     struct ax_seg_search search = {.p = s->p, .links = &s->links, .lattice = &l, .opt = s->opt, .work_left = work};
@@ -165,6 +186,28 @@ static bool over_lattice(struct solver *s, int max_ideals, int width, int64_t wo
     s->best->exact |= done && l.exact;
     ax_lattice_free(&l);
     return done;
+}
+
+/* The known partition's nodes, stage after stage. */
+static void order_of(const struct solver *s, int *order)
+{
+    int n = 0;
+    for (int k = 0; k < s->best->n_stages; k++)
+        for (int v = 0; v < s->p->n_nodes; v++)
+            if (s->best->stage_of[v] == k) order[n++] = v;
+}
+
+enum { NEIGHBOURS = 24, ROUNDS = 12 };
+
+/* Partitions near the best one, as long as that helps. */
+static void improve(struct solver *s, int *order, int64_t work)
+{
+    for (int i = 0; i < ROUNDS && s->best->bottleneck > s->proven && s->work_left > 0; i++) {
+        int64_t was = s->best->bottleneck;
+        order_of(s, order);
+        over_lattice(s, 0, (struct ax_lattice_beam){NEIGHBOURS << (i % 3), order}, work / ROUNDS);
+        if (s->best->bottleneck == was && i % 3 == 2) break;
+    }
 }
 
 static int64_t top_of(const struct ax_seg_problem *p)
@@ -216,13 +259,16 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     s.proven = ax_seg_relaxed_bound(p, opt);
     s.top = top_of(p);
     s.work_left = work;
-    over_lattice(&s, 0, 1, work); /* the linear order */
+    over_lattice(&s, 0, (struct ax_lattice_beam){.width = 1}, work); /* the linear order */
     int max_ideals = opt->max_ideals ? opt->max_ideals : 100000;
     int few = max_ideals < FEW ? max_ideals : FEW;
-    if (!over_lattice(&s, few, 0, s.work_left) && s.work_left > 0) {
-        for (int width = 64; width > 1 && !over_lattice(&s, 0, width, work / 8); width /= 4) {
+    struct ax_lattice_beam all = {0};
+    if (!over_lattice(&s, few, all, s.work_left) && s.work_left > 0) {
+        for (int width = 64; width > 1 && !over_lattice(&s, 0, (struct ax_lattice_beam){.width = width}, work / 8);
+             width /= 4) {
         }
-        over_lattice(&s, max_ideals, 0, s.work_left);
+        if (out->bottleneck >= 0) improve(&s, AX_NEW(&own, int, p->n_nodes), work / 3);
+        over_lattice(&s, max_ideals, all, s.work_left);
     }
     ax_arena_free(&own);
     if (out->bottleneck < 0)
