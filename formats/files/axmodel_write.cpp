@@ -104,6 +104,7 @@ fb::Offset<af::Attr> attribute(builder &b, const struct ax_attr &a)
 fb::Offset<fb::Vector<int32_t>> indices(builder &b, const int *v, int n, const int *at)
 {
     std::vector<int32_t> mapped;
+    mapped.reserve(static_cast<size_t>(n));
     for (int i = 0; i < n; i++) mapped.push_back(v[i] == AX_NONE ? -1 : at[v[i]]);
     return numbers(b, mapped.data(), n);
 }

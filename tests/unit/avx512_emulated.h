@@ -127,6 +127,16 @@ EMULATED __m512i _mm512_srai_epi32(__m512i v, unsigned bits)
     FROM_LANES(__m512i, a);
 }
 
+/* SIMDe overflows where the instruction wraps around. */
+#undef _mm512_mullo_epi32
+EMULATED __m512i _mm512_mullo_epi32(__m512i x, __m512i y)
+{
+    LANES(uint32_t, a, x);
+    LANES(uint32_t, b, y);
+    for (int i = 0; i < 16; i++) a[i] *= b[i];
+    FROM_LANES(__m512i, a);
+}
+
 /* SIMDe rounds twice, and leaves NaNs to the compiler. */
 #undef _mm512_fmadd_ps
 #undef _mm512_fnmadd_ps
