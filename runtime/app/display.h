@@ -12,7 +12,7 @@ struct ax_display;
 enum ax_status ax_display_open(const char *title, struct ax_display **out, struct ax_error *err);
 void ax_display_close(struct ax_display *d); /* NULL is fine */
 /* linger_ms: how long it stays, or until a key is pressed. *quit: the user pressed q or Escape, or closed the window. */
-enum ax_status ax_display_show(struct ax_display *d, const struct ax_image *rgb, const char *title, int linger_ms, bool *quit,
+enum ax_status ax_display_show(struct ax_display *d, const struct ax_image *im, const char *title, int linger_ms, bool *quit,
                                struct ax_error *err);
 
 #endif

@@ -195,9 +195,10 @@ static bool make_instances(struct ax_replicas *r)
 {
     int n = 0;
     for (int i = 0; i < r->n_engines; i++) n += ax_engine_instances(r->engines[i]);
-    r->instances = calloc((size_t)n, sizeof *r->instances);
-    r->mean = calloc((size_t)n, sizeof *r->mean);
-    r->under_way = calloc((size_t)n, sizeof *r->under_way);
+    size_t room = n > 0 ? (size_t)n : 1;
+    r->instances = calloc(room, sizeof *r->instances);
+    r->mean = calloc(room, sizeof *r->mean);
+    r->under_way = calloc(room, sizeof *r->under_way);
     if (!r->instances || !r->mean || !r->under_way) return false;
     for (int i = 0; i < r->n_engines; i++)
         for (int k = 0; k < ax_engine_instances(r->engines[i]); k++)

@@ -76,7 +76,7 @@ static enum ax_status open_model(struct ax_bench *b, const struct settings *set,
     else
         ax_cpu_text(ax_cpu_features(), features, 256);
     b->profile = (struct ax_profile){.model = b->name,
-                                     .device = ax_cores_device(b->cores),
+                                     .device = ax_arena_str(&b->mem, ax_cores_device(b->cores)), /* --describe changes cores */
                                      .features = features,
                                      .cores = ax_cores_count(b->cores),
                                      .count = set->count,

@@ -97,7 +97,8 @@ static void fill_steps(struct ax_bench *b, struct work *w)
     for (int i = 0; i < p->n_steps; i++) {
         struct ax_engine_step s = ax_engine_step(b->engine, i);
         struct ax_stats t = ax_stats_of(w->step_us + (int64_t)i * b->count, b->count);
-        p->steps[i] = (struct ax_profile_step){s.name, s.kind, s.kernel, s.node, s.macs, t.median, t.min, t.p95, 0};
+        p->steps[i] = (struct ax_profile_step){
+            ax_arena_str(&b->mem, s.name), s.kind, s.kernel, s.node, s.macs, t.median, t.min, t.p95, 0};
         p->total_us += t.median;
     }
     for (int i = 0; i < p->n_steps; i++) p->steps[i].share = p->total_us > 0 ? p->steps[i].median_us / p->total_us : 0;
