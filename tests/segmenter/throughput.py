@@ -17,6 +17,8 @@ else the machine does hits all of them. The columns:
   allows          the same by the partition's own prediction
   predicted       the slowest segment, by partition.json
   measured        the same in the pipeline, computed by its thread; and how far it is from predicted
+  same round      how far it is from what axsegment --check predicts in the same round: a machine whose clock changed since the
+                  partition was made spoils the former, not this one
   on the wall     with what others took of the core meanwhile
   occupied        the share of the time that the less busy segment worked
 """
@@ -29,7 +31,7 @@ import sys
 import time
 
 COLUMNS = ("model", "1 core, /s", "1 on 2", "2 instances", "2 segments", "of 2 instances", "by computing", "allows", "predicted",
-           "measured", "difference", "on the wall", "occupied")
+           "measured", "difference", "same round", "on the wall", "occupied")
 STARTUP = 0.15  # seconds, of a tool
 
 
@@ -59,11 +61,14 @@ def one_round(model, parts, seconds, run_ms, turn):
             ("segments", parts["segments"], 2)]
     ways = ways[turn % len(ways):] + ways[:turn % len(ways)]
     b = {name: bench(what, cores, seconds, run_ms) for name, what, cores in ways}
+    check = run("axsegment", "--check", parts["segments"], model, "--by", "profile", "--count", max(16, int(200 * seconds / run_ms)),
+                "--tolerance", "900%", "--json")
     rate = {name: b[name]["throughput_per_second"] for name in b}
     slow = max(b["segments"]["segments"], key=lambda s: s["cpu_ms"])
     return {"one": rate["one"], "wide": rate["wide"] / rate["one"], "twins": rate["twins"] / rate["one"],
             "segments": rate["segments"] / rate["one"], "of_twins": rate["segments"] / rate["twins"],
             "whole_ms": b["whole"]["segments"][0]["cpu_ms"], "slowest_ms": slow["cpu_ms"],
+            "same_round": slow["cpu_ms"] / (check["now"] / 1e3) - 1,
             "wall_ms": max(s["median_ms"] for s in b["segments"]["segments"]),
             "occupied": min(s["occupancy"] for s in b["segments"]["segments"])}
 
@@ -74,7 +79,7 @@ def measure(model, budget):
     run_ms = run("axbench", model, "--cores", 1, "--count", 8, "--json")["latency_ms"]["min"]
     parts, p = cut(model, name, run_ms)
     left = budget - (time.monotonic() - begin)
-    seconds = min(1.0, max(0.15, left / opt.rounds / 5 - STARTUP))
+    seconds = min(1.0, max(0.15, left / opt.rounds / 6 - STARTUP))
     rounds = []
     while len(rounds) < 3 or (len(rounds) < opt.rounds and time.monotonic() - begin < budget):
         rounds.append(one_round(model, parts, seconds, run_ms, len(rounds)))
@@ -83,14 +88,14 @@ def measure(model, budget):
     return {"model": name, "rounds": len(rounds), "one_core_per_second": m["one"], "two_cores": m["wide"],
             "two_instances": m["twins"], "two_segments": m["segments"], "of_two_instances": m["of_twins"],
             "by_computing": m["whole_ms"] / m["slowest_ms"], "allows": m["whole_ms"] / predicted, "predicted_ms": predicted,
-            "measured_ms": m["slowest_ms"], "difference": m["slowest_ms"] / predicted - 1, "wall_ms": m["wall_ms"],
+            "measured_ms": m["slowest_ms"], "difference": m["slowest_ms"] / predicted - 1, "same_round": m["same_round"], "wall_ms": m["wall_ms"],
             "occupied": m["occupied"], "gap": p["gap"]}
 
 
 def row(r):
     return (f"| {r['model']} | {r['one_core_per_second']:.1f} | {r['two_cores']:.2f} x | {r['two_instances']:.2f} x | "
             f"{r['two_segments']:.2f} x | {r['of_two_instances']:.2f} | {r['by_computing']:.2f} x | {r['allows']:.2f} x | "
-            f"{r['predicted_ms']:.3f} ms | {r['measured_ms']:.3f} ms | {100 * r['difference']:+.1f} % | {r['wall_ms']:.3f} ms | "
+            f"{r['predicted_ms']:.3f} ms | {r['measured_ms']:.3f} ms | {100 * r['difference']:+.1f} % | {100 * r['same_round']:+.1f} % | {r['wall_ms']:.3f} ms | "
             f"{100 * r['occupied']:.0f} % |")
 
 
@@ -109,7 +114,8 @@ def summary(rows):
             f"{sum(r['by_computing'] >= 1.9 for r in able)} of them reach it, by throughput "
             f"{sum(r['two_segments'] >= 1.9 for r in able)} (two instances: {sum(r['two_instances'] >= 1.9 for r in able)}). Two "
             f"segments give {of:.2f} of what two instances give (median). The measured bottleneck is within 5 % of the predicted "
-            f"one for {sum(abs(r['difference']) <= 0.05 for r in rows)}.")
+            f"one for {sum(abs(r['difference']) <= 0.05 for r in rows)}, of that of the same round for "
+            f"{sum(abs(r['same_round']) <= 0.05 for r in rows)}.")
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
