@@ -247,10 +247,10 @@ void *ax_s8_lists_prepare(const struct ax_program *p, const struct ax_step *s)
     }
     struct s8_list *counted = calloc((size_t)n, sizeof *counted);
     struct s8_lists *to = NULL;
-    struct builder b = {.g = &g, .to.lists = counted};
-    b.ways = malloc((size_t)(k4_all * g.n_pad / LIST_COLUMNS) + 1);
-    b.items = aligned_alloc(32, (size_t)(2 * k4_most + 1) * sizeof *b.items);
-    if (!counted || !b.ways || !b.items) goto done;
+    uint8_t *ways = malloc((size_t)(k4_all * g.n_pad / LIST_COLUMNS) + 1);
+    struct item *items = aligned_alloc(32, (size_t)(2 * k4_most + 1) * sizeof *items);
+    struct builder b = {.g = &g, .to.lists = counted, .ways = ways, .items = items};
+    if (!counted || !ways || !items) goto done;
     build(&b, w, 0);
     if (!(to = lists_alloc(counted, n, b.entries))) goto done;
     b.to = *to;
@@ -258,7 +258,7 @@ void *ax_s8_lists_prepare(const struct ax_program *p, const struct ax_step *s)
     if (s8_rows_fit(&g, s->kind)) places_in_rows(&g, to, b.entries);
 done:
     free(counted);
-    free(b.ways);
-    free(b.items);
+    free(ways);
+    free(items);
     return to;
 }
