@@ -91,9 +91,10 @@ static enum ax_status check_categories(const struct ax_eval *e, struct ax_error 
     if (!first || !e->truth.n_categories) return AX_OK;
     return ax_fail(
         err, AX_INVALID_ARGUMENT,
-        "--eval %s: none of its categories ('%.60s'...) is one of the model's labels ('%.60s'...); --labels FILE names "
-        "the model's classes as they are called there",
-        e->run->set->eval, e->truth.categories[0], first);
+        "--eval %s: none of its categories ('%.60s'...) is one of the labels of %s ('%.60s'...); --labels %s%sFILE names "
+        "its classes as they are called there",
+        e->run->set->eval, e->truth.categories[0], e->last ? e->last->name : "the model", first, e->last ? e->last->name : "",
+        e->last ? "=" : "");
 }
 
 bool ax_eval_has_boxes(const struct ax_eval *e)

@@ -134,6 +134,8 @@ python3 -c 'import json
 d = json.load(open("stdout.txt"))
 assert d["int8"]["mAP@0.5"] > 0.97, d
 assert len(json.load(open("again_found.json"))) > len(json.load(open("again.json"))["annotations"])' || fail "not its own boxes"
+must_fail 1 "*none of its categories ('circle'...) is one of the labels of digits ('0'...)*--labels digits=FILE*" \
+    axrun "$cascade" --eval "$source/models/shapes/images/labels.json" "$source/models/shapes/images"
 must_fail 1 "*digits.csv*labels of a classifier*model.json of again*" axrun twice.json --eval digits.csv "$source/models/shapes/images"
 
 # What is wrong with a descriptor, and with what is asked for.

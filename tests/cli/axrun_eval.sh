@@ -66,7 +66,7 @@ average_precision truth.json detections.json >again.txt || fail "average_precisi
 map=$(printf '%.4f' "$(head -1 again.txt)")
 [[ $out == *"mAP@0.5 "*"$map"* ]] || fail "mAP@0.5 of the detections is $map"
 [[ $map == 1.0000 || $map == 0.99* ]] || fail "the model does not find what it found: $map"
-must_fail 1 "*none of its categories ('circle of another world'...) is one of the model's labels*--labels*" \
+must_fail 1 "*none of its categories ('circle of another world'...) is one of the labels of the model*--labels*" \
     axrun shapes --eval other.json "$images"
 echo '{"images": [], "categories": []}' >empty.json
 must_fail 1 "*empty.json*\"annotations\" is missing*" axrun shapes --eval empty.json "$images"
