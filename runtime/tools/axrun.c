@@ -324,6 +324,10 @@ static enum ax_status several_allowed(const struct ax_run *r, struct ax_error *e
                       : set->compare     ? "compare"
                       : set->tensors     ? "tensors"
                                          : NULL;
+    if (r->devices.count > 1 && r->cascade && r->cascade->ruled)
+        return ax_fail(err, AX_INVALID_ARGUMENT,
+                       "--models: priority, threshold and timeout are of models that take turns; with a device each none does. "
+                       "Drop them, or --devices");
     if (r->devices.count < 2 || !one) return AX_OK;
     return ax_fail(err, AX_INVALID_ARGUMENT,
                    "--devices: %d devices take frames at the same time, --%s one by one. Name one device, or drop --%s",

@@ -146,6 +146,7 @@ enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_
         if (rule) *rule++ = 0;
         if (!*one) return ax_fail(err, AX_INVALID_ARGUMENT, "--models: '%s' has an empty name", list);
         rules[n] = ax_schedule_rule_default();
+        r->cascade->ruled |= rule != NULL;
         if (rule && parse_rule(rule, &rules[n], err)) return err->status;
         models[n] = one;
         names[n] = short_name(r, one);

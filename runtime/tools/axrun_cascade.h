@@ -10,6 +10,7 @@ struct ax_run_cascade {
     struct ax_cascade_model *models;
     const char **labels;            /* by stage: a file; NULL: as the descriptors say */
     struct ax_schedule_rule *rules; /* of --models; NULL: a cascade */
+    bool ruled;                     /* one was given */
     struct ax_cascade_run *running;
 };
 

@@ -182,6 +182,10 @@ expect_out '*"branches": {*"shapes": {*"shapes_2": {*'
 must_fail 1 "*--models: priority=99: a number from 0 to 31*" axrun --models shapes:priority=99 "$scene"
 must_fail 1 "*'fast'*priority=N, threshold=N or timeout=MS*" axrun --models shapes:fast,digits "$scene"
 must_fail 2 "*no input*" axrun --models shapes,digits
+must_fail 1 "*take turns; with a device each none does*" axrun --models shapes:priority=3,digits "$scene" --devices sim:metis,cpu
+run axrun --models shapes,digits $scenes "$digit" --csv --devices sim:metis,cpu
+expect_rc 0
+sed -n 's,shapes/int8,int8,p' stdout.txt | cmp -s - shapes.csv || fail "shapes on a device of its own finds something else"
 for how in "--tensors in.npz" "--eval labels.json" --compare --callback "--batch 2" "--instances 2"; do
     must_fail 2 "*does not go with --models: *" axrun --models shapes,digits "$scene" $how
 done
