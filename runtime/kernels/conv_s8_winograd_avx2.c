@@ -7,8 +7,9 @@
 #include "kernels/conv_s8_winograd.h"
 #include "kernels/epilogue.h"
 #include "kernels/isa.h"
+#include "kernels/s16_avx2.h"
 
-enum { ROWS = 6, CHUNK = EPI_PIXELS / (WINO_OUT * WINO_OUT), CHUNKS = (WINO_TILES + CHUNK - 1) / CHUNK };
+enum { CHUNK = EPI_PIXELS / (WINO_OUT * WINO_OUT), CHUNKS = (WINO_TILES + CHUNK - 1) / CHUNK };
 
 struct place {
     int64_t image, y, x; /* of a tile's first output */
@@ -88,49 +89,11 @@ static void transform_tile(const struct work *k, const struct place *p, int16_t 
     }
 }
 
-/* -- products: R tiles x 16 output channels at one place -- */
-
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
-
-VF_INLINE void product_rows(int rows, const int16_t *v, int64_t pitch, const int16_t *u, int64_t channels, int32_t *m,
-                            const uint8_t *ahead, int64_t stride)
-{
-#define NAME_ROW(i)                                                                                                            \
-    __m256i low##i = _mm256_setzero_si256(), high##i = low##i;                                                                 \
-    const int16_t *v##i = v + (rows > i ? i : 0) * pitch;
-    EACH_ROW(NAME_ROW)
-    for (int64_t c = 0; c < channels; c += 2, u += 32, ahead += stride) {
-        __builtin_prefetch(ahead);
-        __m256i u0 = _mm256_load_si256((const __m256i *)u), u1 = _mm256_load_si256((const __m256i *)(u + 16));
-#define ADD_ROW(i)                                                                                                             \
-    if (rows > i) {                                                                                                            \
-        __m256i x = _mm256_set1_epi32(*(const int32_t *)(v##i + c));                                                           \
-        low##i = _mm256_add_epi32(low##i, _mm256_madd_epi16(x, u0));                                                           \
-        high##i = _mm256_add_epi32(high##i, _mm256_madd_epi16(x, u1));                                                         \
-    }
-        EACH_ROW(ADD_ROW)
-    }
-#define STORE_ROW(i)                                                                                                           \
-    if (rows > i) vi_store(m + i * S8_BLOCK, low##i), vi_store(m + i * S8_BLOCK + 8, high##i);
-    EACH_ROW(STORE_ROW)
-}
-
-static __attribute__((noinline)) void product(int rows, const int16_t *v, int64_t pitch, const int16_t *u, int64_t channels,
-                                              int32_t *m, const uint8_t *ahead, int64_t stride)
-{
-    switch (rows) {
-    case 1: product_rows(1, v, pitch, u, channels, m, ahead, stride); break;
-    case 2: product_rows(2, v, pitch, u, channels, m, ahead, stride); break;
-    case 3: product_rows(3, v, pitch, u, channels, m, ahead, stride); break;
-    case 4: product_rows(4, v, pitch, u, channels, m, ahead, stride); break;
-    case 5: product_rows(5, v, pitch, u, channels, m, ahead, stride); break;
-    default: product_rows(6, v, pitch, u, channels, m, ahead, stride); break;
-    }
-}
+/* -- products -- */
 
 static void products(const struct work *k, int64_t block, int tiles)
 {
-    int64_t channels = k->w.channels, parts = (tiles + ROWS - 1) / ROWS, stride = 64 / parts;
+    int64_t channels = k->w.channels, parts = (tiles + S16_ROWS - 1) / S16_ROWS, stride = 64 / parts;
     const int16_t *u = k->u + block * WINO_PLACES * channels * S8_BLOCK;
     for (int place = 0; place < WINO_PLACES; place++, u += channels * S8_BLOCK) {
         const int16_t *v = k->v + place * k->w.v_step;
@@ -138,7 +101,7 @@ static void products(const struct work *k, int64_t block, int tiles)
         for (int64_t i = 0; i < parts; i++) {
             int64_t a = tiles * i / parts, b = tiles * (i + 1) / parts;
             const uint8_t *next = (const uint8_t *)(u + channels * S8_BLOCK) + i * stride * channels / 2;
-            product((int)(b - a), v + a * k->w.pitch, k->w.pitch, u, channels, m + a * S8_BLOCK, next, stride);
+            s16_product((int)(b - a), v + a * k->w.pitch, k->w.pitch, u, channels, m + a * S8_BLOCK, next, stride);
         }
     }
 }
