@@ -246,7 +246,7 @@ static void narrow(struct maker *m, int width)
 {
     struct ax_lattice *l = m->l;
     int count = m->next.count, kept = 0;
-    if (count <= width) return;
+    if (count <= 0 || count <= width) return;
     l->exact = false;
     struct rank *ranks = grow(NULL, count, sizeof *ranks);
     int *where = grow(NULL, count, sizeof *where);

@@ -98,7 +98,7 @@ static enum look look(struct pl_stage *s)
     if (!t->failed && t->deadline_ns != INT64_MAX && pl_now() > t->deadline_ns)
         pl_fail_ticket(p, t, s->index, AX_TIMEOUT, "its time was up before the stage could start it");
     if (t->failed) return LOOK_SKIP;
-    if (s->last && r - p->first >= (uint64_t)(p->opt.output_queue + s->replicas)) return LOOK_BLOCKED;
+    if (s->last && r - p->first >= (uint64_t)p->opt.output_queue + (uint64_t)s->replicas) return LOOK_BLOCKED;
     return outputs_free(s, r) ? LOOK_RUN : LOOK_BLOCKED;
 }
 
