@@ -102,7 +102,10 @@ static inline void put_value(struct bytes *graph, int field, const char *name, i
         put_message(&dims, 1, &dim);
     }
     put_int(&tensor, 1, type);
-    if (shape) put_message(&tensor, 2, &dims);
+    if (shape)
+        put_message(&tensor, 2, &dims);
+    else
+        free(dims.p);
     put_message(&t, 1, &tensor);
     put_text(&v, 1, name);
     put_message(&v, 2, &t);
