@@ -43,7 +43,7 @@ struct ax_run {
 
 /* axrun_float.c: path of the model of float32 steps, made from the "source" of r->artifact's descriptor by axcompile where it
  * is not there or not up to date. In r->mem. source: NULL: it has none. */
-enum ax_status ax_run_float_model(struct ax_run *r, const char *source, const char **path, struct ax_error *err);
+enum ax_status ax_run_float_model(struct ax_run *r, const char *named, const char **path, struct ax_error *err);
 
 /* axrun_tensors.c: all samples of --tensors through the pipes; the first one's outputs to --out. */
 enum ax_status ax_run_tensors(struct ax_run *r, struct ax_error *err);

@@ -265,7 +265,7 @@ static void test_power(void **state)
     box_run(&b);
     const float *x = box_data(&b, b.in[0]), *e = box_data(&b, b.in[1]), *y = box_data(&b, b.out[0]);
     for (int i = 0; i < 5000; i++) {
-        float want = (float)pow(x[i], e[i]);
+        float want = (float)pow((double)x[i], (double)e[i]);
         if (isnan(want) ? !isnan(y[i]) : y[i] != want && fabsf(y[i] - want) > 1.2e-7f * fabsf(want))
             fail_msg("pow(%a, %a) is %a, should be %a", x[i], e[i], y[i], want);
     }
@@ -294,7 +294,7 @@ static void test_reduce(void **state)
             if (op == AX_REDUCE_SUM && t == AX_DTYPE_FLOAT32) {
                 const float *x = box_data(&b, b.in[0]), *y = box_data(&b, b.out[0]);
                 double total = 0, got = 0, size = 1;
-                for (int64_t i = 0; i < d[0] * d[1] * d[2] * d[3]; i++) total += x[i], size += fabs(x[i]);
+                for (int64_t i = 0; i < d[0] * d[1] * d[2] * d[3]; i++) total += x[i], size += fabs((double)x[i]);
                 for (int64_t i = 0; i < kept[0] * kept[1] * kept[2] * kept[3]; i++) got += y[i];
                 near("sum", 0, got, total, size);
             }
