@@ -294,7 +294,7 @@ static void test_reduce(void **state)
             if (op == AX_REDUCE_SUM && t == AX_DTYPE_FLOAT32) {
                 const float *x = box_data(&b, b.in[0]), *y = box_data(&b, b.out[0]);
                 double total = 0, got = 0, size = 1;
-                for (int64_t i = 0; i < d[0] * d[1] * d[2] * d[3]; i++) total += x[i], size += fabs((double)x[i]);
+                for (int64_t i = 0; i < d[0] * d[1] * d[2] * d[3]; i++) total += x[i], size += fabsf(x[i]);
                 for (int64_t i = 0; i < kept[0] * kept[1] * kept[2] * kept[3]; i++) got += y[i];
                 near("sum", 0, got, total, size);
             }
