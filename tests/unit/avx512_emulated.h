@@ -4,7 +4,8 @@
 #ifndef TEST_AVX512_EMULATED_H
 #define TEST_AVX512_EMULATED_H
 
-#define _IMMINTRIN_H_INCLUDED
+#define _IMMINTRIN_H_INCLUDED /* gcc */
+#define __IMMINTRIN_H         /* clang */
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #define SIMDE_NO_INLINE
 #pragma GCC diagnostic push

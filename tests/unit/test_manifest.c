@@ -66,13 +66,14 @@ static void round_trip(void **state)
 static void mistakes(void **state)
 {
     (void)state;
+    static const char rank_9[] = "{\"name\": \"n\", \"outputs\": [], \"inputs\": [{\"name\": \"x\", \"type\": \"int8\", "
+                                 "\"shape\": [1,1,1,1,1,1,1,1,1]}]}";
     static const char *const wrong[] = {
         "[]",
         "{}",
         "{\"name\": \"n\", \"inputs\": [], \"outputs\": 3}",
         "{\"name\": \"n\", \"outputs\": [], \"inputs\": [{\"name\": \"x\", \"type\": \"int9\"}]}",
-        "{\"name\": \"n\", \"outputs\": [], \"inputs\": [{\"name\": \"x\", \"type\": \"int8\", \"shape\": "
-        "[1,1,1,1,1,1,1,1,1]}]}",
+        rank_9,
     };
     struct ax_arena mem = {0};
     struct ax_manifest m;
