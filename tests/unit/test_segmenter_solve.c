@@ -103,7 +103,7 @@ static struct best exhaustive(const struct dag *d, const struct ax_seg_solve_opt
     int count = 0;
     for (uint32_t s = 0; s <= all; s++)
         if (is_ideal(d, s)) ideals[count++] = s;
-    struct best *best = malloc(sizeof *best * (size_t)count * (size_t)(opt->n_stages + 1));
+    struct best *best = malloc(sizeof *best * ((size_t)count * (size_t)(opt->n_stages + 1) + 1));
     struct best result = {INT64_MAX, INT64_MAX};
     for (int round = 0; round < 2; round++) {
         int64_t bound = round ? result.bottleneck : INT64_MAX;
