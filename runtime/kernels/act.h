@@ -361,19 +361,14 @@ static __attribute__((noinline, unused)) vf vf_act_any(int act, vf x, vf a, vf b
     }
     return x;
 }
-/* The same inline, for loops outside of which the function is chosen. */
-VF_INLINE vf vf_act_inline(int act, vf x, vf a, vf b)
-{
-    switch ((enum ax_act)act) {
-        AX_ACT_LIST(VF_ACT_CASE)
-    case AX_ACT_COUNT: break;
-    }
-    return x;
-}
-
-/* One vector in an epilogue: the cheap functions inline, the others by a call; the branch is the same all along. */
+/* One vector in an epilogue. Where the function is known when this is compiled, as in loops outside of which it is chosen, its
+ * code alone; elsewhere the cheap ones inline, the others by a call: the branch is the same all along. */
 VF_INLINE vf vf_act(int act, vf x, vf a, vf b)
 {
+    if (__builtin_constant_p(act)) switch ((enum ax_act)act) {
+            AX_ACT_LIST(VF_ACT_CASE)
+        case AX_ACT_COUNT: break;
+        }
     if (act == AX_ACT_NONE) return x;
     if (act == AX_ACT_RELU) return vf_act_RELU(x, a, b);
     if (act == AX_ACT_CLIP) return vf_act_CLIP(x, a, b);

@@ -73,23 +73,6 @@ VF_INLINE struct epi_lane epi_lane(const struct epi *e, enum epi_form f, int act
     return l;
 }
 
-/* Activations that networks use behind int8 products run inline where the choice is made outside, the others through a call. */
-VF_INLINE vf epi_act(int act, vf v, vf a, vf b)
-{
-    if (!__builtin_constant_p(act)) return vf_act_any(act, v, a, b);
-    switch (act) {
-    case AX_ACT_NONE: return v;
-    case AX_ACT_RELU: return vf_act_RELU(v, a, b);
-    case AX_ACT_CLIP: return vf_act_CLIP(v, a, b);
-    case AX_ACT_LEAKY_RELU:
-    case AX_ACT_PRELU: return vf_act_LEAKY_RELU(v, a, b);
-    case AX_ACT_SILU: return vf_act_SILU(v, a, b);
-    case AX_ACT_SIGMOID: return vf_act_SIGMOID(v, a, b);
-    case AX_ACT_HARD_SWISH: return vf_act_HARD_SWISH(v, a, b);
-    default: return vf_act_any(act, v, a, b);
-    }
-}
-
 VF_INLINE vf epi_scale(const struct epi_lane *l, vi acc)
 {
     return vf_fma(vf_from_vi(vi_add(acc, l->bias)), l->mul, l->add);
@@ -99,7 +82,7 @@ VF_INLINE vf epi_scale(const struct epi_lane *l, vi acc)
 VF_INLINE vf epi_from(const struct epi_lane *l, enum epi_form f, int act, vf v, vf r)
 {
     if (f == EPI_LINEAR_RES || f == EPI_ACT_PRE || f == EPI_FLOAT_PRE) v = vf_fma(r, l->res, v);
-    if (f >= EPI_ACT) v = epi_act(act, v, l->alpha, l->beta);
+    if (f >= EPI_ACT) v = vf_act(act, v, l->alpha, l->beta);
     if (f >= EPI_FLOAT) return f == EPI_FLOAT_POST ? vf_fma(r, l->res, v) : v;
     if (f >= EPI_ACT) v = vf_fma(v, l->inv, l->zero);
     if (f == EPI_ACT_POST) v = vf_fma(r, l->res, v);

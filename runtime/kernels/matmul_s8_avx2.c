@@ -1,13 +1,12 @@
 /* MATMUL_S8 on AVX2: both matrices less their zero points become int16, b in blocks of 16 columns with two k side by side, and
- * VPMADDWD sums the products; tiles are 4 rows x 16 columns. A unit of work is such a block of one batch element. */
+ * VPMADDWD sums the products; tiles are S16_ROWS rows x 16 columns. A unit of work is such a block of one batch element. */
 #include "kernels/simd_avx2.h"
 
 #include "kernels/act.h"
 #include "kernels/epilogue.h"
 #include "kernels/isa.h"
 #include "kernels/matmul_s8.h"
-
-enum { ROWS = 4 };
+#include "kernels/s16_avx2.h"
 
 /* a: rows of `pairs` pairs of k; b: pairs of k of 16 columns. */
 struct packed {
@@ -39,53 +38,16 @@ static void pack_b(const struct packed *to, const struct matmul_s8 *g, const int
         for (int64_t j = 0; j < columns; j++) to->b[(k / 2 * S8_BLOCK + j) * 2 + k % 2] = (int16_t)(b[j] - g->zb);
 }
 
-VF_INLINE __m256i pair_of(const int16_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, 4);
-    return _mm256_set1_epi32(v);
-}
-
-/* Sums are named one by one: what is indexed does not stay in registers. */
-#define EACH_ROW(X) X(0) X(1) X(2) X(3)
-
-VF_INLINE void tile_rows(int rows, const struct packed *p, int64_t row, int32_t *out)
-{
-    const int64_t step = p->pairs * 2;
-    const int16_t *b = p->b;
-#define NAME_ROW(i)                                                                                                            \
-    vi low##i = vi_set1(0), high##i = vi_set1(0);                                                                              \
-    const int16_t *a##i = p->a + (row + (rows > i ? i : 0)) * step;
-    EACH_ROW(NAME_ROW)
-    for (int64_t k = 0; k < p->pairs; k++, b += 2 * S8_BLOCK) {
-        vi b0 = vi_load((const int32_t *)b), b1 = vi_load((const int32_t *)b + 8);
-#define STEP_ROW(i)                                                                                                            \
-    if (rows > i) {                                                                                                            \
-        vi u = pair_of(a##i + k * 2);                                                                                          \
-        low##i = vi_add(low##i, _mm256_madd_epi16(u, b0));                                                                     \
-        high##i = vi_add(high##i, _mm256_madd_epi16(u, b1));                                                                   \
-    }
-        EACH_ROW(STEP_ROW)
-    }
-#define STORE_ROW(i)                                                                                                           \
-    if (rows > i) vi_store(out + i * S8_BLOCK, low##i), vi_store(out + i * S8_BLOCK + 8, high##i);
-    EACH_ROW(STORE_ROW)
-}
-
 static void block_of(const struct ax_task *t, const struct matmul_s8 *g, const struct epi *e, const struct packed *p,
                      int64_t batch, int64_t n)
 {
-    int64_t stride = g->p->n * g->element, at[ROWS] = {0, stride, 2 * stride, 3 * stride};
+    int64_t at[S16_ROWS], k = p->pairs * 2;
     int columns = (int)(g->p->n - n < S8_BLOCK ? g->p->n - n : S8_BLOCK);
-    for (int64_t m = 0; m < g->p->m; m += ROWS) {
-        int32_t acc[ROWS * S8_BLOCK] __attribute__((aligned(64)));
-        int rows = (int)(g->p->m - m < ROWS ? g->p->m - m : ROWS);
-        switch (rows) {
-        case 1: tile_rows(1, p, m, acc); break;
-        case 2: tile_rows(2, p, m, acc); break;
-        case 3: tile_rows(3, p, m, acc); break;
-        default: tile_rows(4, p, m, acc); break;
-        }
+    for (int i = 0; i < S16_ROWS; i++) at[i] = i * g->p->n * g->element;
+    for (int64_t m = 0; m < g->p->m; m += S16_ROWS) {
+        int32_t acc[S16_ROWS * S8_BLOCK] __attribute__((aligned(64)));
+        int rows = (int)(g->p->m - m < S16_ROWS ? g->p->m - m : S16_ROWS);
+        s16_product(rows, p->a + m * k, k, p->b, k, acc, (const uint8_t *)p->b, 0);
         uint8_t *dst = t->out_data[0] + ((batch * g->p->m + m) * g->p->n + n) * g->element;
         struct epi_tile tile = {acc, S8_BLOCK, rows, columns, n, dst, at, NULL, NULL};
         epi_tile_run(e, &tile);

@@ -2,9 +2,18 @@
 #ifndef AX_KERNELS_S16_AVX2_H
 #define AX_KERNELS_S16_AVX2_H
 
+#include <string.h>
+
 #include "kernels/s8.h"
 
 enum { S16_ROWS = 6 };
+
+VF_INLINE __m256i s16_pair(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, 4);
+    return _mm256_set1_epi32(pair);
+}
 
 /* m[row][16] = sums of v[row][k] u[k / 2][16][2], modulo 2^32; k is a multiple of 2. With each two k, the line at `ahead` is
  * asked for and `ahead` moves on by `stride`: weights that come next. */
@@ -22,7 +31,7 @@ VF_INLINE void s16_rows(int rows, const int16_t *v, int64_t pitch, const int16_t
         __m256i u0 = _mm256_load_si256((const __m256i *)u), u1 = _mm256_load_si256((const __m256i *)(u + 16));
 #define S16_ADD_ROW(i)                                                                                                         \
     if (rows > i) {                                                                                                            \
-        __m256i x = _mm256_set1_epi32(*(const int32_t *)(v##i + c));                                                           \
+        __m256i x = s16_pair(v##i + c);                                                                                        \
         low##i = _mm256_add_epi32(low##i, _mm256_madd_epi16(x, u0));                                                           \
         high##i = _mm256_add_epi32(high##i, _mm256_madd_epi16(x, u1));                                                         \
     }

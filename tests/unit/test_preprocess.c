@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +14,7 @@
 #include "media/jpeg_color.h"
 #include "media/preprocess.h"
 #include "media/resize_taps.h"
+#include "temp.h"
 
 static struct ax_error err;
 
@@ -355,10 +355,10 @@ static void jpeg_in_one_pass(void **state)
         "{\"type\": \"resize\", \"width\": 40, \"height\": 40, \"mode\": \"crop\"}, {\"type\": \"center_crop\", \"width\": 32, "
         "\"height\": 24}",
         "{\"type\": \"center_crop\", \"width\": 32, \"height\": 24}"};
-    char path[64];
+    char path[TEMP_PATH];
     const int64_t dim[] = {1, 3, 24, 32};
     static float a[3 * 24 * 32], b[3 * 24 * 32];
-    snprintf(path, sizeof path, "/tmp/axon-planes-%d.jpg", (int)getpid());
+    temp_path(path, "planes.jpg");
     seed = 3;
     for (int round = 0; round < 24; round++) {
         struct ax_image im = picture(1 + noise(), 1 + noise(), 3), pixels, planes;
@@ -378,7 +378,6 @@ static void jpeg_in_one_pass(void **state)
         ax_image_free(&pixels);
         ax_image_free(&planes);
     }
-    unlink(path);
 }
 
 int main(void)
