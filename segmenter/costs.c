@@ -51,17 +51,41 @@ static void cost_of_steps(struct ax_seg_costs *c, const struct ax_program *p, co
             c->nodes[p->steps[i].node].compute += ax_device_step_ps(d, p, &p->steps[i]);
 }
 
+static bool is_of(const struct ax_profile_step *s, const struct ax_step *step)
+{
+    return !strcmp(s->name, step->name) && !strcmp(s->kind, ax_step_text(step->kind));
+}
+
+/* The profile of a partition has its steps in the order of the segments: they are put into that of the whole. What is not
+ * found leaves the profile's own step there, which is then seen not to be the model's. */
+static const struct ax_profile_step *steps_of_segments(const struct ax_program *p, const struct ax_profile *profile,
+                                                       struct ax_arena *mem)
+{
+    int n = p->n_steps;
+    struct ax_profile_step *out = AX_NEW(mem, struct ax_profile_step, n + 1);
+    bool *taken = AX_NEW(mem, bool, n + 1);
+    for (int i = 0; i < n; i++) {
+        int k = 0;
+        while (k < n && (taken[k] || !is_of(&profile->steps[k], &p->steps[i]))) k++;
+        out[i] = profile->steps[k < n ? k : i];
+        if (k < n) taken[k] = true;
+    }
+    return out;
+}
+
 static enum ax_status cost_of_profile(struct ax_seg_costs *c, const struct ax_graph *g, const struct ax_program *p,
-                                      const struct ax_profile *profile, struct ax_error *err)
+                                      const struct ax_profile *profile, struct ax_arena *mem, struct ax_error *err)
 {
     if (profile->n_steps != p->n_steps)
         return ax_fail(err, AX_INVALID_ARGUMENT,
                        "The profile (of \"%s\") has %d steps, the model %d: it is not this model's. Measure again with axbench "
                        "--profile.",
                        profile->model, profile->n_steps, p->n_steps);
+    const struct ax_profile_step *steps = profile->steps;
+    if (profile->n_steps && steps[0].segment) steps = steps_of_segments(p, profile, mem);
     for (int i = 0; i < p->n_steps; i++) {
-        const struct ax_profile_step *s = &profile->steps[i];
-        if (strcmp(s->name, p->steps[i].name) || strcmp(s->kind, ax_step_text(p->steps[i].kind)))
+        const struct ax_profile_step *s = &steps[i];
+        if (!is_of(s, &p->steps[i]))
             return ax_fail(err, AX_INVALID_ARGUMENT,
                            "Step %d of the profile is %s \"%s\", that of the model is %s \"%s\": the profile is of another "
                            "compile. Measure again with axbench --profile.",
@@ -103,7 +127,7 @@ enum ax_status ax_seg_costs_make(struct ax_seg_costs *c, const struct ax_graph *
     }
     /* Steps measured on real cores took what streaming took; simulated ones are counted without. */
     c->problem.rates = rates_of(d, by == AX_SEG_BY_PROFILE && strncmp(profile->device, "sim:", 4) != 0);
-    if (by == AX_SEG_BY_PROFILE) return cost_of_profile(c, g, p, profile, err);
+    if (by == AX_SEG_BY_PROFILE) return cost_of_profile(c, g, p, profile, mem, err);
     cost_of_steps(c, p, d);
     return AX_OK;
 }

@@ -65,6 +65,8 @@ void ax_partition_print_crossing(const struct ax_partition *p, void *file);
 const char *ax_partition_cost_text(const struct ax_partition *p, double cost, char buf[AX_BYTES_TEXT]); /* returns buf */
 
 char *ax_partition_text(const struct ax_partition *p); /* from malloc */
+/* Whether the file says that it is a partition, whatever its name. */
+bool ax_partition_is(const char *path);
 /* Everything read is in mem. Checked: ranges of numbers, names of files (inside the folder), tensors run forwards. */
 enum ax_status ax_partition_read(const char *path, struct ax_partition *p, struct ax_arena *mem, struct ax_error *err);
 enum ax_status ax_partition_parse(const char *json, size_t bytes, const char *file, struct ax_partition *p,

@@ -1,7 +1,9 @@
-#include "base/file.h"
 #include "files/partition.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "base/file.h"
 
 enum { MAX_BYTES = 64 << 20, MAX_ITEMS = 1 << 20 };
 
@@ -144,6 +146,28 @@ static void read_all(struct reader *r, struct ax_json root)
     p->balance = cost_of(root, "balance", (double)NAN);
     p->noise = cost_of(root, "noise", (double)NAN);
     read_lists(r, root);
+}
+
+static bool looks_like_object(const char *p, size_t bytes)
+{
+    while (bytes && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) p++, bytes--;
+    return bytes && *p == '{';
+}
+
+bool ax_partition_is(const char *path)
+{
+    struct ax_mapping m = {0};
+    struct ax_error ignored;
+    struct ax_json_doc doc;
+    bool is = false;
+    if (ax_file_map(path, &m, &ignored)) return false;
+    if (m.bytes <= MAX_BYTES && looks_like_object((const char *)m.data, m.bytes)) {
+        if (!ax_json_parse((const char *)m.data, m.bytes, path, &doc, &ignored))
+            is = !strcmp(ax_json_text(ax_json_get(ax_json_root(&doc), "format"), ""), "axon-partition");
+        ax_json_close(&doc);
+    }
+    ax_file_unmap(&m);
+    return is;
 }
 
 static enum ax_status finish(struct ax_json_doc *doc, enum ax_status s, struct ax_partition *p, struct ax_arena *mem)

@@ -10,6 +10,7 @@ static void write_step(struct ax_json_writer *w, const struct ax_profile_step *s
     ax_jw_object(w, NULL);
     ax_jw_line(w);
     ax_jw_text(w, "name", s->name);
+    if (s->segment) ax_jw_text(w, "segment", s->segment);
     ax_jw_text(w, "kind", s->kind);
     ax_jw_text(w, "kernel", s->kernel);
     ax_jw_int(w, "node", s->node);
@@ -68,6 +69,8 @@ static void read_step(struct ax_json j, struct ax_profile_step *s, struct ax_are
     s->median_us = ax_json_number(ax_json_need(j, "median_us"), 0, longest_us, 0);
     s->min_us = ax_json_number(ax_json_get(j, "min_us"), 0, longest_us, s->median_us);
     s->p95_us = ax_json_number(ax_json_get(j, "p95_us"), 0, longest_us, s->median_us);
+    struct ax_json segment = ax_json_get(j, "segment");
+    s->segment = ax_json_there(segment) ? text_of(segment, mem) : NULL;
     s->share = ax_json_number(ax_json_get(j, "share"), 0, 1, 0);
 }
 

@@ -13,7 +13,8 @@ struct ax_profile_step {
     int node;           /* of the graph, or -1 */
     int64_t macs;
     double median_us, min_us, p95_us;
-    double share; /* of the sum of medians, 0..1 */
+    double share;        /* of the sum of medians, 0..1 */
+    const char *segment; /* of a partition; NULL: of one model */
 };
 
 struct ax_profile {

@@ -36,9 +36,10 @@ static const struct ax_option options[] = {
     {"seed", 0, "N", AX_OPT_INT, offsetof(struct settings, seed), "0", "0..", "Of the random numbers.", NULL},
     {"json", 0, NULL, AX_OPT_FLAG, offsetof(struct settings, json), NULL, NULL, "Print JSON.", "Output"},
     {"layers", 'l', NULL, AX_OPT_FLAG, offsetof(struct settings, layers), NULL, NULL,
-     "Time every step too, in runs of their own, and list them with their kernels.", NULL},
+     "Time every step too, in runs of their own, and list them with their kernels; those of segments while the pipeline runs.",
+     NULL},
     {"profile", 'p', "FILE", AX_OPT_STRING, offsetof(struct settings, profile), NULL, NULL,
-     "Write the steps' times to FILE, a profile.json for axsegment.", NULL},
+     "Write the steps' times to FILE, a profile.json for axsegment; that of segments is one of the model that was cut.", NULL},
     {"describe", 0, "FILE", AX_OPT_STRING, offsetof(struct settings, describe), NULL, NULL,
      "Write a description of this machine, as MODEL found it, to FILE: for --device sim:FILE.", NULL},
     {0},
@@ -48,7 +49,7 @@ static const struct ax_tool tool = {
     "MODEL",
     "measures how fast a compiled model runs",
     "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
-    ".axmodel or a partition.json, whose segments run as a pipeline.\n\n"
+    ".axmodel or a partition.json (of any name), whose segments run as a pipeline.\n\n"
     "A run goes from the user's tensors to the user's tensors: quantizing the inputs and dequantizing the outputs is part of "
     "it. Runs follow one another, those of segments as soon as the pipeline takes them; throughput is what that gives.",
     "  axbench resnet18 --cores 2\n  axbench resnet18 --device sim:edgetpu-usb\n  axbench build/resnet18/resnet18/1 --count "
@@ -87,7 +88,9 @@ static enum ax_status open_model(struct ax_bench *b, const struct settings *set,
 
 static enum ax_status save_profile(const struct ax_bench *b, const char *path, struct ax_error *err)
 {
-    char *text = ax_profile_text(&b->profile);
+    struct ax_profile p = b->profile;
+    if (b->stage_cores) p.cores = b->stage_cores;
+    char *text = ax_profile_text(&p);
     enum ax_status s = ax_file_write_text(path, text, err);
     free(text);
     return s;
@@ -113,6 +116,7 @@ static enum ax_status bench(const char *what, const struct settings *set, struct
     enum ax_status s = ax_artifact_find(what, &mem, &a, err);
     b.name = a.name, b.model = a.model;
     if (!s) s = open_model(&b, set, features, err);
+    if (!s && set->describe) s = ax_bench_describable(&b, err);
     if (!s) s = ax_bench_measure(&b, set->tensors, (uint64_t)set->seed, set->layers || set->profile || set->describe, err);
     if (!s && set->profile) s = save_profile(&b, set->profile, err);
     if (!s && set->describe) s = ax_bench_describe(&b, set->describe, err);
@@ -121,6 +125,7 @@ static enum ax_status bench(const char *what, const struct settings *set, struct
     ax_cores_free(b.cores);
     ax_arena_free(&b.mem);
     free(b.profile.steps);
+    free(b.step_us);
     ax_arena_free(&mem);
     return s;
 }

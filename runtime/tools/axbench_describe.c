@@ -104,13 +104,18 @@ static enum ax_status measure_all_cores(struct ax_bench *b, double *ms, struct a
     return s;
 }
 
+enum ax_status ax_bench_describable(const struct ax_bench *b, struct ax_error *err)
+{
+    if (!ax_engine_segments(b->engine) && !ax_cores_chip(b->cores) && ax_cores_count(b->cores) == 1 && b->batch == 1)
+        return AX_OK;
+    return ax_fail(err, AX_INVALID_ARGUMENT, "--describe wants one model on one core of the cpu: add --cores 1");
+}
+
 enum ax_status ax_bench_describe(struct ax_bench *b, const char *path, struct ax_error *err)
 {
     struct ax_device_desc d;
     char description[512], source[512], features[128];
     double one = b->latency_ms.median, all = one;
-    if (ax_engine_pipeline(b->engine) || ax_cores_chip(b->cores) || ax_cores_count(b->cores) != 1 || b->batch != 1)
-        return ax_fail(err, AX_INVALID_ARGUMENT, "--describe wants one model on one core of the cpu: add --cores 1");
     fit(b, &d);
     d.cores = ax_cpu_cores();
     if (d.cores > 1) {

@@ -11,8 +11,6 @@ struct work {
     struct ax_outputs outputs;
     struct ax_engine_buffer *in, *out;
     double *ms;
-    double *step_us; /* [steps][count] */
-    int64_t run, count;
 };
 
 static enum ax_status prepare(struct ax_bench *b, struct work *w, const char *tensors, uint64_t seed, struct ax_error *err)
@@ -38,7 +36,6 @@ static void release(struct work *w)
     free(w->in);
     free(w->out);
     free(w->ms);
-    free(w->step_us);
 }
 
 /* From the user's tensors to the user's tensors. */
@@ -61,7 +58,6 @@ static enum ax_status run_many(struct ax_bench *b, struct work *w, struct ax_err
 {
     struct ax_progress bar;
     double ms;
-    if (ax_engine_pipeline(b->engine)) return ax_bench_pipeline(b, &w->samples, w->ms, err);
     enum ax_status s = run_once(b, w, 0, &b->first_ms, err);
     ax_progress_begin(&bar, "measuring", b->warmup + b->count);
     for (int64_t i = 0; i < b->warmup && !s; ax_progress_step(&bar, ++i)) s = run_once(b, w, i, &ms, err);
@@ -77,57 +73,63 @@ static enum ax_status run_many(struct ax_bench *b, struct work *w, struct ax_err
 
 static void take_time(void *ctx, int step, int64_t begin_ns, int64_t end_ns)
 {
-    struct work *w = ctx;
-    w->step_us[(int64_t)step * w->count + w->run] = (double)(end_ns - begin_ns) * 1e-3;
+    struct ax_bench *b = ctx;
+    b->step_us[(int64_t)step * b->count + b->run] = (double)(end_ns - begin_ns) * 1e-3;
 }
 
 static enum ax_status run_profiled(struct ax_bench *b, struct work *w, struct ax_error *err)
 {
     double ms;
     enum ax_status s = AX_OK;
-    ax_engine_set_hook(b->engine, take_time, w);
-    for (w->run = 0; w->run < b->count && !s; w->run++) s = run_once(b, w, w->run, &ms, err);
+    ax_engine_set_hook(b->engine, take_time, b);
+    for (b->run = 0; b->run < b->count && !s; b->run++) s = run_once(b, w, b->run, &ms, err);
     ax_engine_set_hook(b->engine, NULL, NULL);
     return s;
 }
 
-static void fill_steps(struct ax_bench *b, struct work *w)
+enum ax_status ax_bench_make_steps(struct ax_bench *b, int n, struct ax_error *err)
+{
+    b->profile.n_steps = n;
+    b->profile.steps = calloc((size_t)n + 1, sizeof *b->profile.steps);
+    b->step_us = calloc((size_t)n * (size_t)b->count + 1, sizeof *b->step_us);
+    if (b->profile.steps && b->step_us) return AX_OK;
+    return ax_fail(err, AX_NO_MEMORY, "no memory for %lld measurements", (long long)b->count);
+}
+
+void ax_bench_fill_steps(struct ax_bench *b)
 {
     struct ax_profile *p = &b->profile;
     for (int i = 0; i < p->n_steps; i++) {
-        struct ax_engine_step s = ax_engine_step(b->engine, i);
-        struct ax_stats t = ax_stats_of(w->step_us + (int64_t)i * b->count, b->count);
-        p->steps[i] = (struct ax_profile_step){
-            ax_arena_str(&b->mem, s.name), s.kind, s.kernel, s.node, s.macs, t.median, t.min, t.p95, 0};
+        struct ax_stats t = ax_stats_of(b->step_us + (int64_t)i * b->count, b->count);
+        p->steps[i].median_us = t.median, p->steps[i].min_us = t.min, p->steps[i].p95_us = t.p95;
         p->total_us += t.median;
     }
     for (int i = 0; i < p->n_steps; i++) p->steps[i].share = p->total_us > 0 ? p->steps[i].median_us / p->total_us : 0;
+    b->profiled = true;
 }
 
 static enum ax_status profile_steps(struct ax_bench *b, struct work *w, struct ax_error *err)
 {
-    struct ax_profile *p = &b->profile;
-    p->n_steps = ax_engine_steps(b->engine);
-    p->steps = calloc((size_t)p->n_steps + 1, sizeof *p->steps);
-    w->count = b->count;
-    w->step_us = calloc((size_t)p->n_steps * (size_t)b->count + 1, sizeof *w->step_us);
-    if (!p->steps || !w->step_us) return ax_fail(err, AX_NO_MEMORY, "no memory for %lld measurements", (long long)b->count);
-    enum ax_status s = run_profiled(b, w, err);
-    if (!s) fill_steps(b, w);
-    b->profiled = !s;
+    enum ax_status s = ax_bench_make_steps(b, ax_engine_steps(b->engine), err);
+    for (int i = 0; i < b->profile.n_steps && !s; i++) {
+        struct ax_engine_step e = ax_engine_step(b->engine, i);
+        b->profile.steps[i] = (struct ax_profile_step){
+            .name = ax_arena_str(&b->mem, e.name), .kind = e.kind, .kernel = e.kernel, .node = e.node, .macs = e.macs};
+    }
+    if (!s) s = run_profiled(b, w, err);
+    if (!s) ax_bench_fill_steps(b);
     return s;
 }
 
 enum ax_status ax_bench_measure(struct ax_bench *b, const char *tensors, uint64_t seed, bool profile, struct ax_error *err)
 {
     struct work w = {0};
-    if (profile && ax_engine_pipeline(b->engine))
-        return ax_fail(err, AX_UNSUPPORTED, "%s: steps are timed in one model; name a segment, or the model that was cut",
-                       b->model);
+    bool segments = ax_engine_pipeline(b->engine) != NULL;
     enum ax_status s = prepare(b, &w, tensors, seed, err);
-    if (!s) s = run_many(b, &w, err);
+    if (!s) s = segments ? ax_bench_pipeline(b, &w.samples, w.ms, profile, err) : run_many(b, &w, err);
     b->profile.latency_ms = b->latency_ms.median;
-    if (!s && profile) s = profile_steps(b, &w, err);
+    if (!s && profile && !segments) s = profile_steps(b, &w, err);
+    if (s && segments) ax_engine_close(b->engine), b->engine = NULL; /* requests that are under way read the samples */
     release(&w);
     return s;
 }

@@ -1,13 +1,32 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "tools/axbench.h"
+
+/* Of the segment that begins at step i. */
+static double segment_us(const struct ax_profile *p, int i)
+{
+    double sum = 0;
+    for (int k = i; k < p->n_steps && !strcmp(p->steps[k].segment, p->steps[i].segment); k++) sum += p->steps[k].median_us;
+    return sum;
+}
+
+static bool begins_segment(const struct ax_profile *p, int i)
+{
+    const char *segment = p->steps[i].segment;
+    return segment && (!i || strcmp(segment, p->steps[i - 1].segment));
+}
 
 static void print_layers(const struct ax_profile *p)
 {
     printf("\n%10s %7s %9s %9s  %-18s %-22s %s\n", "median us", "share", "MMACs", "GMAC/s", "kind", "kernel", "step");
     for (int i = 0; i < p->n_steps; i++) {
         const struct ax_profile_step *s = &p->steps[i];
+        if (begins_segment(p, i)) {
+            double us = segment_us(p, i);
+            printf("%10.1f %6.1f%%  [%s]\n", us, p->total_us > 0 ? us / p->total_us * 100 : 0, s->segment);
+        }
         printf("%10.1f %6.1f%% %9.2f ", s->median_us, s->share * 100, (double)s->macs * 1e-6);
         if (s->macs && s->median_us > 0)
             printf("%9.2f", (double)s->macs / s->median_us * 1e-3);

@@ -16,6 +16,38 @@ def run(tool, *args, code=0):
     return p.stdout
 
 
+def profile_of_segments(tmp, whole, parts):
+    """axbench times the steps of segments, and axsegment cuts the model by these times."""
+    profile, again = tmp / "segments.json", tmp / "again"
+    shown = json.loads(run("axbench", parts, "--count", 20, "--layers", "--json", "--profile", profile))
+    names = [s["name"] for s in shown["segments"]]
+    assert [s["segment"] for s in shown["layers"]] == [s["segment"] for s in json.loads(profile.read_text())["steps"]]
+    assert sorted({s["segment"] for s in shown["layers"]}) == names and all(s["kernel"] for s in shown["layers"])
+    assert all(s["median_us"] > 0 for s in shown["layers"]), "a step was not timed"
+    whole_steps = json.loads(run("axbench", whole, "--count", 3, "--layers", "--json"))["layers"]
+    assert [s["name"] for s in shown["layers"]] == [s["name"] for s in whole_steps]
+    text = run("axbench", parts, "--count", 5, "--layers")
+    assert all(f"[{n}]" in text for n in names), text
+    run("axsegment", whole, "-n", 3, "--by", "profile", "--profile", profile, "--no_measure", "-o", again)
+    other = json.loads(profile.read_text())
+    other["steps"][-1]["name"] = "of another model"
+    profile.write_text(json.dumps(other))
+    run("axsegment", whole, "-n", 3, "--by", "profile", "--profile", profile, "-o", again, code=1)
+    run("axbench", parts, "--describe", tmp / "here.json", code=1)
+
+
+def any_name(parts, images, want):
+    """A partition is known by what is in it."""
+    for name in ("cut.json", "cut", "model.axmodel"):
+        path = parts / name
+        (parts / "partition.json").rename(path)
+        assert run("axrun", path, images) == want, name
+        run("axbench", path, "--count", 3)
+        run("axinfo", path)
+        run("axsegment", "--check", path, "--tolerance", "900%")
+        path.rename(parts / "partition.json")
+
+
 def one(tmp, name):
     folder, whole = SOURCE / "models" / name, tmp / name
     run("axcompile", folder / f"{name}.onnx", "--calib", folder / "calib", "-n", 8, "-o", whole)
@@ -30,7 +62,8 @@ def one(tmp, name):
         assert len(shown["segments"]) == n and shown["throughput_per_second"] > 0
         text = run("model_pipelining", parts, name, n, 20)
         assert "Average inference time" in text, text
-    run("axbench", tmp / f"{name}-2", "--layers", code=1)
+    profile_of_segments(tmp, whole, tmp / f"{name}-2")
+    any_name(tmp / f"{name}-3", folder / "images", want)
 
 
 with tempfile.TemporaryDirectory() as folder:

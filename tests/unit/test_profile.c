@@ -12,8 +12,8 @@
 static void round_trip(void **state)
 {
     (void)state;
-    struct ax_profile_step steps[] = {{"conv1", "conv_s8", "conv_s8_avx2", 3, 1000000, 12.5, 11, 20.25, 0.75},
-                                      {"a \"b\"", "copy", "copy", -1, 0, 4.25, 4, 5, 0.25}};
+    struct ax_profile_step steps[] = {{"conv1", "conv_s8", "conv_s8_avx2", 3, 1000000, 12.5, 11, 20.25, 0.75, NULL},
+                                      {"a \"b\"", "copy", "copy", -1, 0, 4.25, 4, 5, 0.25, "net_segment_1_of_2"}};
     struct ax_profile in = {"net", "cpu", "avx2", 2, 30, 0.5, 16.75, 1000, 2000, steps, 2}, out;
     struct ax_arena mem = {0};
     struct ax_error err = {0};
@@ -23,6 +23,8 @@ static void round_trip(void **state)
     assert_string_equal(text, again);
     assert_int_equal(out.n_steps, 2);
     assert_string_equal(out.steps[1].name, "a \"b\"");
+    assert_null(out.steps[0].segment);
+    assert_string_equal(out.steps[1].segment, "net_segment_1_of_2");
     free(text);
     free(again);
     ax_arena_free(&mem);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "files/modeljson.h"
+#include "files/partition.h"
 
 enum { MAX_NAMES = 1000 };
 
@@ -109,7 +110,7 @@ static enum ax_status not_found(const char *what, struct ax_arena *mem, struct a
 
 static enum ax_status from_file(const char *path, struct ax_arena *mem, struct ax_artifact *out, struct ax_error *err)
 {
-    if (!strcmp(ax_path_base(path), "partition.json")) return from_partition(path, mem, out);
+    if (!strcmp(ax_path_base(path), "partition.json") || ax_partition_is(path)) return from_partition(path, mem, out);
     if (ax_path_has_ext(path, ".json")) return from_descriptor(path, mem, out, err);
     if (ax_path_has_ext(path, ".onnx"))
         return ax_fail(err, AX_UNSUPPORTED, "%s: is an ONNX model, which is not compiled yet; run: axcompile %s", path, path);

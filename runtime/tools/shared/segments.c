@@ -22,7 +22,7 @@ struct ax_segments {
 
 bool ax_segments_named(const char *path)
 {
-    return ax_path_has_ext(path, ".json");
+    return ax_path_has_ext(path, ".json") || ax_partition_is(path);
 }
 
 static const char **names(struct ax_arena *mem, const char **list, int n)

@@ -9,7 +9,7 @@
 
 struct ax_segments;
 
-bool ax_segments_named(const char *path); /* whether a path names a partition rather than a model */
+bool ax_segments_named(const char *path); /* whether a path is that of a partition rather than of a model */
 enum ax_status ax_segments_load(struct ax_context *c, const char *partition, struct ax_segments **out, struct ax_error *err);
 void ax_segments_free(struct ax_segments *s); /* NULL is fine */
 /* Makes the pipeline on one device, or on as many as there are segments, one each. What cores are left over is shared out,
