@@ -128,12 +128,9 @@ static enum ax_status bind_calib(struct ax_compile_job *j, struct ax_error *err)
 static enum ax_status import(struct ax_compile_job *j, struct ax_error *err)
 {
     const struct ax_compile_settings *set = j->set;
-    int n = set->input_shapes.count, n_samples = 0;
-    struct ax_input_shape *shapes;
-    enum ax_status s = ax_input_shapes_parse(set->input_shapes.item, n, &j->mem, &shapes, err);
-    if (s) return s;
-    struct ax_import_options opt = {.shapes = shapes,
-                                    .n_shapes = n,
+    int n_samples = 0;
+    struct ax_import_options opt = {.shapes = j->input_shapes,
+                                    .n_shapes = set->input_shapes.count,
                                     .batch = set->batch,
                                     .samples = j->calib ? ax_calib_shapes(j->calib, &n_samples) : NULL,
                                     .cut_outputs = set->until.item,
@@ -298,6 +295,12 @@ int main(int argc, char **argv)
     j.output_type_given = ax_option_given(&tool, &args, "output_type");
     j.min_sqnr_given = ax_option_given(&tool, &args, "min_sqnr");
     ax_arena_init(&j.mem);
+    if (ax_input_shapes_parse(set.input_shapes.item, set.input_shapes.count, &j.mem, &j.input_shapes, &err)) {
+        fprintf(stderr, "axcompile: %s\n", err.message);
+        finish(&j);
+        ax_args_free(&args);
+        return AX_EXIT_USAGE;
+    }
     j.name = set.name ? set.name : ax_path_stem(&j.mem, j.path);
     j.dir = set.output ? set.output : ax_arena_printf(&j.mem, "build/%s/%s/1", j.name, j.name);
     int unchanged = 0;

@@ -29,6 +29,7 @@ struct ax_calib {
     struct input *inputs;
     int n_inputs;
     struct ax_arrays arrays;
+    bool unnamed;                  /* from .npy: their names are the files' */
     struct ax_input_shape *shapes; /* ARRAYS: of one sample, by array */
     const char **files;            /* PICTURES: one a sample; TENSORS: n_inputs a sample */
     int n_files, most;
@@ -149,7 +150,8 @@ static enum ax_status match_array(struct ax_calib *c, int i, struct ax_error *er
 {
     struct input *in = &c->inputs[i];
     const struct ax_array *a = ax_arrays_find(&c->arrays, in->name);
-    if (!a && c->n_inputs == 1 && c->arrays.count == 1) a = &c->arrays.item[0];
+    bool lone = !a && c->n_inputs == 1 && c->arrays.count == 1;
+    if (lone) a = &c->arrays.item[0];
     if (!a) return ax_fail(err, AX_NOT_FOUND, "calibration data has no array for input '%s'", in->name);
     int64_t n = ax_shape_count(&a->shape);
     char have[AX_SHAPE_TEXT], want[AX_SHAPE_TEXT];
@@ -163,6 +165,8 @@ static enum ax_status match_array(struct ax_calib *c, int i, struct ax_error *er
     if (i && n / in->count != c->available)
         return ax_fail(err, AX_SHAPE, "calibration has %lld samples for input '%s', but %d for '%s'",
                        (long long)(n / in->count), in->name, c->available, c->inputs[0].name);
+    if (lone && !c->unnamed)
+        fprintf(stderr, "axcompile: note: the only calibration array '%s' is taken for the input '%s'\n", a->name, in->name);
     c->available = (int)(n / in->count);
     in->array = a;
     return AX_OK;
@@ -181,6 +185,7 @@ static enum ax_status read_arrays(struct ax_calib *c, const char *path, struct a
     enum ax_status s = ax_npy_read(path, &a, err);
     if (s) return s;
     a.name = strdup(ax_path_stem(&c->mem, path));
+    c->unnamed = true;
     ax_arrays_add(&c->arrays, &a);
     return AX_OK;
 }

@@ -41,6 +41,7 @@ struct ax_compile_job {
     const char *path; /* the .onnx */
     const char *name, *dir;
     const struct ax_compile_settings *set;
+    struct ax_input_shape *input_shapes; /* as --input_shape gives them */
     bool min_sqnr_given, preprocessing_given, output_type_given;
     struct ax_arena mem;
     struct ax_descriptor pipeline;

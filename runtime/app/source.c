@@ -18,9 +18,9 @@ struct ax_source {
     atomic_bool stopped;
 };
 
-static enum ax_status parse_raw(struct ax_source *s, struct ax_error *err)
+static enum ax_status parse_raw(const char *raw, struct ax_source *s, struct ax_error *err)
 {
-    const char *raw = s->opt.raw, *colon = strchr(raw, ':');
+    const char *colon = strchr(raw, ':');
     int w = 0, h = 0, used = 0;
     if (sscanf(raw, "%5dx%5d%n", &w, &h, &used) != 2 || w < 1 || h < 1 || (raw[used] && raw[used] != ':'))
         return ax_fail(err, AX_INVALID_ARGUMENT, "--raw %.60s: expected WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT, as 640x480:nv12",
@@ -28,6 +28,12 @@ static enum ax_status parse_raw(struct ax_source *s, struct ax_error *err)
     snprintf(s->size, sizeof s->size, "%dx%d", w, h);
     snprintf(s->pixels, sizeof s->pixels, "%.31s", colon ? colon + 1 : "rgb24");
     return AX_OK;
+}
+
+enum ax_status ax_source_raw_check(const char *raw, struct ax_error *err)
+{
+    struct ax_source s;
+    return parse_raw(raw, &s, err);
 }
 
 enum ax_status ax_source_new(const struct ax_inputs *list, const struct ax_source_options *opt, struct ax_source **out,
@@ -39,7 +45,7 @@ enum ax_status ax_source_new(const struct ax_inputs *list, const struct ax_sourc
     s->list = list;
     if (opt) s->opt = *opt;
     atomic_init(&s->stopped, false);
-    if (s->opt.raw && parse_raw(s, err)) {
+    if (s->opt.raw && parse_raw(s->opt.raw, s, err)) {
         ax_source_free(s);
         return err->status;
     }

@@ -15,6 +15,9 @@ struct ax_source_options {
     const volatile sig_atomic_t *interrupted; /* set by a signal: as ax_source_stop; NULL */
 };
 
+/* Whether it is one. */
+enum ax_status ax_source_raw_check(const char *raw, struct ax_error *err);
+
 struct ax_source;
 /* The list must live as long. */
 enum ax_status ax_source_new(const struct ax_inputs *list, const struct ax_source_options *opt, struct ax_source **out,

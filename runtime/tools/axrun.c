@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/inputs.h"
+#include "app/source.h"
 #include "base/file.h"
 #include "files/modeljson_families.h"
 #include "tools/axrun.h"
@@ -66,7 +67,10 @@ static const struct ax_option options[] = {
     {"calib", 0, "PATH", AX_OPT_STRING, offsetof(struct ax_run_settings, calib), NULL, NULL,
      "For axcompile, where MODEL is not compiled yet; without it the folder calib beside the .onnx.", NULL},
     {"tensors", 0, "IN.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, tensors), NULL, NULL,
-     "Run on tensors instead of pictures: arrays named as the inputs, one sample or several along the first axis.", "Tensors"},
+     "Run on tensors instead of pictures: arrays named as the inputs, one sample or several along the first axis. Where there "
+     "is "
+     "one input and one array, its name does not matter.",
+     "Tensors"},
     {"out", 'o', "OUT.npz", AX_OPT_STRING, offsetof(struct ax_run_settings, out), NULL, NULL,
      "Where the outputs of --tensors go, stacked along the first axis, in the ONNX model's layout, as float32; with --eval and "
      "boxes, where the detections go, a .json as COCO's own tools read it.",
@@ -142,6 +146,7 @@ static enum ax_status check_frames(const struct ax_run_settings *set, const stru
     bool profile = set->profile || set->trace || set->report;
     if (set->raw && !has_stream(args))
         return ax_fail(err, AX_INVALID_ARGUMENT, "--raw describes the frames of - or of a camera, and neither is an input");
+    if (set->raw && ax_source_raw_check(set->raw, err)) return err->status;
     if (set->synchronous && set->callback)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--synchronous and --callback: a run is one of them");
     if (set->callback && set->display)
@@ -204,6 +209,7 @@ static enum ax_status check(const struct ax_run_settings *set, const struct ax_a
         return ax_fail(err, AX_INVALID_ARGUMENT, "no input: with --models all arguments are pictures, videos or folders");
     if (set->models || (args->count && ax_cascade_named(args->arg[0])))
         if (check_several(set, err)) return err->status;
+    if (set->models && ax_run_check_models(set->models, err)) return err->status;
     if (!args->count) return ax_fail(err, AX_INVALID_ARGUMENT, "no MODEL; axrun --help shows how it is used");
     if (set->tensors && args->count > 1)
         return ax_fail(err, AX_INVALID_ARGUMENT, "'%s': either pictures or --tensors, not both", args->arg[1]);

@@ -132,30 +132,55 @@ static const char *short_name(struct ax_run *r, const char *path)
     return strcmp(stem, "model") ? stem : ax_path_base(ax_path_dir(&r->mem, path));
 }
 
-enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_error *err)
+struct model_list {
+    const char *path[MOST_MODELS];
+    struct ax_schedule_rule rules[MOST_MODELS];
+    int n;
+    bool ruled; /* any of them has a rule of its own */
+};
+
+static enum ax_status parse_models(const char *list, struct ax_arena *mem, struct model_list *out, struct ax_error *err)
 {
-    const char *names[MOST_MODELS], *models[MOST_MODELS], *all = "";
-    char *text = ax_arena_str(&r->mem, list);
-    int n = 0;
-    enum ax_status s = make_room(r, err);
-    if (s) return s;
-    struct ax_schedule_rule *rules = AX_NEW(&r->mem, struct ax_schedule_rule, MOST_MODELS);
-    for (char *one; (one = strsep(&text, ",")); n++) {
-        if (n == MOST_MODELS) return ax_fail(err, AX_LIMIT, "--models: at most %d models", MOST_MODELS);
+    char *text = ax_arena_str(mem, list);
+    out->n = 0, out->ruled = false;
+    for (char *one; (one = strsep(&text, ",")); out->n++) {
+        if (out->n == MOST_MODELS) return ax_fail(err, AX_LIMIT, "--models: at most %d models", MOST_MODELS);
         char *rule = strchr(one, ':');
         if (rule) *rule++ = 0;
         if (!*one) return ax_fail(err, AX_INVALID_ARGUMENT, "--models: '%s' has an empty name", list);
-        rules[n] = ax_schedule_rule_default();
-        r->cascade->ruled |= rule != NULL;
-        if (rule && parse_rule(rule, &rules[n], err)) return err->status;
-        models[n] = one;
-        names[n] = short_name(r, one);
-        all = ax_arena_printf(&r->mem, "%s%s%s", all, n ? "+" : "", names[n]);
+        out->rules[out->n] = ax_schedule_rule_default();
+        out->ruled |= rule != NULL;
+        if (rule && parse_rule(rule, &out->rules[out->n], err)) return err->status;
+        out->path[out->n] = one;
     }
-    ax_cascade_of_models(names, n, &r->cascade->is);
-    for (int i = 0; i < n; i++) r->cascade->is.stages[i].model = models[i];
+    return AX_OK;
+}
+
+enum ax_status ax_run_check_models(const char *list, struct ax_error *err)
+{
+    struct ax_arena mem = {0};
+    struct model_list models;
+    enum ax_status s = parse_models(list, &mem, &models, err);
+    ax_arena_free(&mem);
+    return s;
+}
+
+enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_error *err)
+{
+    const char *names[MOST_MODELS], *all = "";
+    struct model_list *models = AX_NEW(&r->mem, struct model_list, 1);
+    enum ax_status s = make_room(r, err);
+    if (!s) s = parse_models(list, &r->mem, models, err);
+    if (s) return s;
+    for (int i = 0; i < models->n; i++) {
+        names[i] = short_name(r, models->path[i]);
+        all = ax_arena_printf(&r->mem, "%s%s%s", all, i ? "+" : "", names[i]);
+    }
+    ax_cascade_of_models(names, models->n, &r->cascade->is);
+    for (int i = 0; i < models->n; i++) r->cascade->is.stages[i].model = models->path[i];
     r->cascade->is.name = all;
-    r->cascade->rules = rules;
+    r->cascade->rules = models->rules;
+    r->cascade->ruled = models->ruled;
     return find_models(r, err);
 }
 

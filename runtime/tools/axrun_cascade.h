@@ -17,6 +17,7 @@ struct ax_run_cascade {
 /* The descriptor at `path`, and its models; what is not compiled is compiled first. */
 enum ax_status ax_run_find_cascade(struct ax_run *r, const char *path, struct ax_error *err);
 /* "A,B:priority=20:threshold=4:timeout=50,C" */
+enum ax_status ax_run_check_models(const char *list, struct ax_error *err); /* as far as it can be seen without a file */
 enum ax_status ax_run_find_models(struct ax_run *r, const char *list, struct ax_error *err);
 void ax_run_cascade_close(struct ax_run *r); /* once it runs no more */
 void ax_run_cascade_free(struct ax_run *r);

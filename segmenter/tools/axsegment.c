@@ -80,12 +80,19 @@ static const struct ax_tool tool = {
     .max_args = 1,
 };
 
+/* Values whose form the table of options cannot say. */
+static enum ax_status check_values(const struct ax_segment_settings *set, struct ax_error *err)
+{
+    int list[AX_SEG_MAX_STAGES], n;
+    double tolerance;
+    enum ax_status s = ax_segment_tolerance(set->tolerance, &tolerance, err);
+    return !s && set->replicas ? ax_segment_replicas(set->replicas, list, &n, err) : s;
+}
+
 static enum ax_status segment(struct ax_segment_job *j, struct ax_error *err)
 {
     struct ax_partition p;
-    double ignored;
-    enum ax_status s = ax_segment_tolerance(j->set->tolerance, &ignored, err);
-    if (!s) s = ax_segment_load(j, err);
+    enum ax_status s = ax_segment_load(j, err);
     if (!s) s = ax_segment_costs(j, err);
     if (!s && j->set->list_cuts) {
         ax_segment_list_cuts(j);
@@ -120,7 +127,12 @@ int main(int argc, char **argv)
     int code = ax_options_begin(&tool, argc, argv, &set, &args);
     if (code >= 0) return code;
     struct ax_segment_job j = {.set = &set, .path = args.count ? args.arg[0] : NULL};
-    enum ax_status s;
+    enum ax_status s = check_values(&set, &err);
+    if (s) {
+        fprintf(stderr, "axsegment: %s\n", err.message);
+        ax_args_free(&args);
+        return AX_EXIT_USAGE;
+    }
     if (!set.check && !args.count) {
         fprintf(stderr, "axsegment: no model was given. axsegment --help shows how\n");
         ax_args_free(&args);

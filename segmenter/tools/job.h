@@ -91,6 +91,8 @@ enum ax_status ax_segment_write(struct ax_segment_job *j, struct ax_partition *p
 void ax_segment_report(const struct ax_segment_job *j, const struct ax_partition *p);
 
 /* check.c: the whole of --check. AX_LIMIT when a better partition exists or the bottleneck regressed. */
+/* "1,2,1" or "auto", of which n is 0; list has room for AX_SEG_MAX_STAGES. */
+enum ax_status ax_segment_replicas(const char *text, int *list, int *n, struct ax_error *err);
 enum ax_status ax_segment_tolerance(const char *text, double *out, struct ax_error *err);
 enum ax_status ax_segment_check(struct ax_segment_job *j, const char *model, struct ax_error *err);
 

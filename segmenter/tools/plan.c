@@ -20,6 +20,21 @@ enum ax_status ax_segment_costs(struct ax_segment_job *j, struct ax_error *err)
 
 /* -- replicas -- */
 
+enum ax_status ax_segment_replicas(const char *text, int *list, int *n, struct ax_error *err)
+{
+    const char *p = text;
+    *n = 0;
+    if (!strcmp(text, "auto")) return AX_OK;
+    for (char *end; *p && *n < AX_SEG_MAX_STAGES; p = *end ? end + 1 : end) {
+        long r = strtol(p, &end, 10);
+        if (end == p || r < 1 || r > 64 || (*end && *end != ',')) break;
+        list[(*n)++] = (int)r;
+    }
+    if (*n && !*p) return AX_OK;
+    return ax_fail(err, AX_INVALID_ARGUMENT, "--replicas %s: expected auto, or at most %d numbers of 1 to 64 as 1,2,1", text,
+                   AX_SEG_MAX_STAGES);
+}
+
 static enum ax_status replicas_of(struct ax_segment_job *j, int n, struct ax_seg_solve_options *opt, int *list,
                                   struct ax_error *err)
 {
@@ -33,14 +48,8 @@ static enum ax_status replicas_of(struct ax_segment_job *j, int n, struct ax_seg
                        "at least %d",
                        opt->n_cores, n, n);
     }
-    int count = 0;
-    const char *p = text;
-    for (char *end; *p && count < AX_SEG_MAX_STAGES; p = *end ? end + 1 : end) {
-        long r = strtol(p, &end, 10);
-        if (end == p || r < 1 || r > 64 || (*end && *end != ','))
-            return ax_fail(err, AX_INVALID_ARGUMENT, "--replicas %s: expected auto, or numbers of 1 to 64 as 1,2,1", text);
-        list[count++] = (int)r;
-    }
+    int count;
+    if (ax_segment_replicas(text, list, &count, err)) return err->status;
     if (count != n)
         return ax_fail(err, AX_INVALID_ARGUMENT, "--replicas %s has %d numbers for %d segments; give one for each", text, count,
                        n);

@@ -179,8 +179,8 @@ done
 run axrun -m shapes,shapes "$scene" --json
 expect_rc 0
 expect_out '*"branches": {*"shapes": {*"shapes_2": {*'
-must_fail 1 "*--models: priority=99: a number from 0 to 31*" axrun --models shapes:priority=99 "$scene"
-must_fail 1 "*'fast'*priority=N, threshold=N or timeout=MS*" axrun --models shapes:fast,digits "$scene"
+must_fail 2 "*--models: priority=99: a number from 0 to 31*" axrun --models shapes:priority=99 "$scene"
+must_fail 2 "*'fast'*priority=N, threshold=N or timeout=MS*" axrun --models shapes:fast,digits "$scene"
 must_fail 2 "*no input*" axrun --models shapes,digits
 must_fail 1 "*take turns; with a device each none does*" axrun --models shapes:priority=3,digits "$scene" --devices sim:metis,cpu
 run axrun --models shapes,digits $scenes "$digit" --csv --devices sim:metis,cpu

@@ -39,6 +39,36 @@ run axrun digits --tensors one.npz --compare
 expect_rc 1
 expect_err "*no array 'image'*it has 'logits'*"
 
+# A lone array that fits is the only input, whatever it is called; NaNs and infinities are not silent.
+run axrun digits --tensors one.npy --out named.npz
+mv one.npy other.npy
+python3 - <<'END' 2>/dev/null && named=1
+import zipfile
+zipfile.ZipFile("other.npz", "w").write("other.npy")
+END
+mv other.npy one.npy
+if [ "${named:-}" ]; then
+    run axrun digits --tensors other.npz --out other_out.npz
+    expect_rc 0
+    expect_err "other.npz: note: its only array 'other' is taken for the input 'image'"
+    cmp -s named.npz other_out.npz || fail "another name gives other bytes"
+    run axcompile "$source/models/digits/digits.onnx" --calib other.npz -o by_other
+    expect_rc 0
+    expect_err "*note: the only calibration array 'other' is taken for the input 'image'*"
+fi
+run axcompile "$source/models/digits/digits.onnx" --calib one.npy -o by_file
+expect_rc 0
+[[ $err != *"is taken for"* ]] || fail "a file's name is no array's name"
+head -c 128 one.npy >nan.npy
+printf '\x00\x00\xc0\x7f\x00\x00\x80\x7f\x00\x00\x80\xff' >>nan.npy
+tail -c +141 one.npy >>nan.npy
+run axrun digits --tensors nan.npy --out nan.npz
+expect_rc 0
+expect_err "nan.npy: warning: of the 3072 numbers for the input 'image', 1 are NaN and 2 infinite; int8 takes the least value*"
+run axbench digits --tensors nan.npy --count 2
+expect_rc 0
+expect_err "nan.npy: warning: *"
+
 # What is wrong with files.
 must_fail 1 "*nowhere.npz*" axrun digits --tensors nowhere.npz --out x.npz
 echo text >text.npz

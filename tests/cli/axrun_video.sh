@@ -55,7 +55,7 @@ for kind in y4m mjpeg; do
     [ "$(numbers stdout.txt | wc -l)" = 20 ] || fail "$kind: not 20 frames"
     [ "$(grep -c '"label": ' stdout.txt)" -gt 40 ] || fail "$kind: few objects"
 done
-must_fail 1 "*--raw 640: expected WIDTHxHEIGHT*" axrun shapes - --raw 640 <raw.rgb
+must_fail 2 "*--raw 640: expected WIDTHxHEIGHT*" axrun shapes - --raw 640 <raw.rgb
 must_fail 1 "*" axrun shapes - </dev/null
 
 # Interrupted while it waits for a stream: what came is there, and the video is whole.

@@ -42,6 +42,16 @@ must_fail 2 "*--num_segments*auto|1..16*" axsegment $good --num_segments 0 -o co
 must_fail 2 "*--name*without /*" axcompile "$model" --calib "$calib" --name a/b
 must_fail 2 "*--name*" axjoin $good $good --name ..
 must_fail 1 "*--labels*no_such.txt*is not there*" axcompile "$model" --calib "$calib" --labels no_such.txt -o compiled
+for shape in 1x3xa image:0x3 image:1x-3 1x1x1x1x1x1x1x1x1; do
+    must_fail 2 "axcompile: --input_shape $shape: expected NAME:1x3x224x224*" axcompile "$model" --calib "$calib" -i $shape -o compiled
+done
+must_fail 2 "axrun: --raw 0x5: expected WIDTHxHEIGHT*" axrun $good - --raw 0x5
+must_fail 2 "axrun: --raw 5x: expected WIDTHxHEIGHT*" axrun $good - --raw 5x
+must_fail 2 "axrun: --models: '*,' has an empty name" axrun --models "$good," "$picture"
+must_fail 2 "axrun: --models: priority=x: a number from 0 to *" axrun --models "$good:priority=x" "$picture"
+must_fail 2 "axrun: --models: 'prio' behind a model; priority=N*" axrun --models "$good:prio=1" "$picture"
+must_fail 2 "axsegment: --tolerance much: expected*" axsegment --check cut --tolerance much
+must_fail 2 "axsegment: --replicas 1,x: expected auto*" axsegment $good --num_segments 2 --replicas 1,x -o compiled
 [ ! -e compiled ] || fail "left behind: compiled"
 
 # A file that may not grow. (Blocks of 1024 bytes.)

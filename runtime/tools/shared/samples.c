@@ -1,5 +1,6 @@
 #include "tools/shared/samples.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,12 +30,22 @@ static enum ax_status missing(const char *path, const char *name, const struct a
                    *names ? names : "none");
 }
 
+/* For a model with one input: the only array, whatever it is called. */
+static struct ax_array *lone_array(const char *path, const struct ax_samples_file *f, const struct ax_engine_port *port)
+{
+    struct ax_array *a = f->arrays.item;
+    if (f->n_inputs != 1 || f->arrays.count != 1) return NULL;
+    if (a->name && samples_in(a, port) < 0) return NULL;
+    if (a->name) fprintf(stderr, "%s: note: its only array '%s' is taken for the input '%s'\n", path, a->name, port->name);
+    return a;
+}
+
 static enum ax_status bind(const char *path, const struct ax_engine *e, struct ax_samples_file *f, int i, struct ax_error *err)
 {
     const struct ax_engine_port *port = ax_engine_input(e, i);
     char have[AX_SHAPE_TEXT], want[AX_SHAPE_TEXT];
-    bool lone = f->arrays.count == 1 && !f->arrays.item[0].name && f->n_inputs == 1;
-    struct ax_array *a = lone ? &f->arrays.item[0] : ax_arrays_find(&f->arrays, port->name);
+    struct ax_array *a = ax_arrays_find(&f->arrays, port->name);
+    if (!a) a = lone_array(path, f, port);
     if (!a) return missing(path, port->name, &f->arrays, err);
     int64_t n = samples_in(a, port);
     if (n < 0)
@@ -65,12 +76,25 @@ static enum ax_status make_room(const struct ax_engine *e, struct ax_samples_fil
     return out->input ? AX_OK : ax_fail(err, AX_NO_MEMORY, "no memory for the model's inputs");
 }
 
+/* They would go through unseen: the device rounds NaN to the least number of an int8 input, infinities to the ends. */
+static void warn_of_nan(const char *path, const struct ax_array *a, const struct ax_engine_port *port)
+{
+    int64_t nan = 0, inf = 0, n = a->dtype == AX_DTYPE_FLOAT32 ? (int64_t)(a->bytes / sizeof(float)) : 0;
+    const float *x = a->data;
+    for (int64_t i = 0; i < n; i++) nan += isnan(x[i]) != 0, inf += isinf(x[i]) != 0;
+    if (!nan && !inf) return;
+    fprintf(stderr, "%s: warning: of the %lld numbers for the input '%s', %lld are NaN and %lld infinite%s\n", path,
+            (long long)n, port->name, (long long)nan, (long long)inf,
+            port->quant.count ? "; int8 takes the least value for NaN, and the ends of the range for infinities" : "");
+}
+
 enum ax_status ax_samples_open(const char *path, const struct ax_engine *e, struct ax_samples_file *out, struct ax_error *err)
 {
     enum ax_status s = make_room(e, out, err);
     if (!s) s = read_arrays(path, &out->arrays, err);
     for (int i = 0; i < out->n_inputs && !s; i++) s = bind(path, e, out, i, err);
     if (!s && out->count < 1) s = ax_fail(err, AX_SHAPE, "%s: holds no sample", path);
+    for (int i = 0; i < out->n_inputs && !s; i++) warn_of_nan(path, &out->arrays.item[out->input[i]], ax_engine_input(e, i));
     return s;
 }
 

@@ -12,9 +12,9 @@ struct ax_samples_file {
     int64_t count; /* samples */
 };
 
-/* An .npz with arrays named as the inputs, or a lone .npy for a model with one input. AX_NOT_FOUND lists the names that are
- * missing and those that are there; AX_SHAPE names the array, its shape and the input's. Arrays of other names are left
- * aside. Release in any case. */
+/* An .npz with arrays named as the inputs, or for a model with one input a lone .npy, or a lone array that fits, with a note on
+ * the standard error. AX_NOT_FOUND lists the names that are missing and those that are there; AX_SHAPE names the array, its
+ * shape and the input's. Arrays of other names are left aside. NaNs and infinities are warned of. Release in any case. */
 enum ax_status ax_samples_open(const char *path, const struct ax_engine *e, struct ax_samples_file *out, struct ax_error *err);
 void ax_samples_close(struct ax_samples_file *f);
 /* Where sample `i` of an input lies. */
