@@ -106,8 +106,13 @@ static const struct ax_lane_type lane_type = {set_input, get_output, set_window,
 static enum ax_status lane_new(struct ax_connection *c, const struct ax_program *p, const struct ax_lane_options *opt,
                                struct ax_lane *out, struct ax_error *err)
 {
-    struct ax_exec_options e = {
-        .threads = opt->threads, .pin = opt->pin, .cores = opt->cores, .windows = opt->windows, .n_windows = opt->n_windows};
+    struct ax_exec_options e = {.threads = opt->threads,
+                                .pin = opt->pin,
+                                .cores = opt->cores,
+                                .pool = opt->on ? ax_exec_pool(opt->on->self) : NULL,
+                                .like = opt->like ? opt->like->self : NULL,
+                                .windows = opt->windows,
+                                .n_windows = opt->n_windows};
     struct ax_exec *exec;
     (void)c;
     enum ax_status s = ax_exec_new(p, &e, &exec, err);
@@ -115,7 +120,7 @@ static enum ax_status lane_new(struct ax_connection *c, const struct ax_program 
     return s;
 }
 
-const struct ax_device_type ax_cpu_device = {"cpu", connect_cores, disconnect, lane_new, true};
+const struct ax_device_type ax_cpu_device = {"cpu", connect_cores, disconnect, lane_new, true, true};
 
 /* -- what it is -- */
 

@@ -33,6 +33,9 @@ struct ax_lane_options {
     const int *cores; /* threads of them, of the connection's */
     const struct ax_window *windows;
     int n_windows;
+    const struct ax_lane *like; /* of the same program, whose tables it shares; NULL */
+    const struct ax_lane *on;   /* whose threads it uses, for lanes that never run at once: then threads, pin and cores say
+                                   nothing; NULL: its own */
 };
 
 struct ax_device_type {
@@ -44,6 +47,7 @@ struct ax_device_type {
     enum ax_status (*lane_new)(struct ax_connection *c, const struct ax_program *p, const struct ax_lane_options *opt,
                                struct ax_lane *out, struct ax_error *err);
     bool cooperates; /* several cores may do one sample when nobody asks for a number */
+    bool lends;      /* lanes can use the threads of others */
 };
 
 extern const struct ax_device_type ax_cpu_device, ax_sim_device;

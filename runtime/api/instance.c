@@ -349,7 +349,8 @@ static enum ax_status make_lanes(struct ax_instance *i, struct ax_error *err)
     i->lane_err = calloc((size_t)i->opt.batch, sizeof *i->lane_err);
     if (!i->lanes || !i->lane_err) return ax_fail(err, AX_NO_MEMORY, "no memory for a batch of %d", i->opt.batch);
     for (int k = 0; k < i->opt.batch; k++) {
-        struct ax_lane_options o = {.threads = i->opt.cores, .pin = i->opt.pin, .cores = i->cores + k * i->opt.cores};
+        struct ax_lane_options o = {
+            .threads = i->opt.cores, .pin = i->opt.pin, .cores = i->cores + k * i->opt.cores, .like = k ? &i->lanes[0] : NULL};
         if (i->connection->type->lane_new(i->connection, i->model->program, &o, &i->lanes[k], err)) return err->status;
     }
     return i->opt.batch > 1 ? ax_pool_new(i->opt.batch, NULL, &i->pool, err) : AX_OK;

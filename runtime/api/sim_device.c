@@ -23,7 +23,7 @@ static void disconnect(struct ax_connection *c)
 static enum ax_status lane_new(struct ax_connection *c, const struct ax_program *p, const struct ax_lane_options *opt,
                                struct ax_lane *out, struct ax_error *err)
 {
-    struct ax_lane_options one = {.threads = 1, .windows = opt->windows, .n_windows = opt->n_windows};
+    struct ax_lane_options one = {.threads = 1, .like = opt->like, .windows = opt->windows, .n_windows = opt->n_windows};
     *out = (struct ax_lane){0};
     if (opt->threads > 1 && c->chip->cooperation <= 0)
         return ax_fail(err, AX_UNSUPPORTED,
@@ -33,4 +33,4 @@ static enum ax_status lane_new(struct ax_connection *c, const struct ax_program 
     return ax_cpu_device.lane_new(c, p, &one, out, err);
 }
 
-const struct ax_device_type ax_sim_device = {"sim", connect_cores, disconnect, lane_new, false};
+const struct ax_device_type ax_sim_device = {"sim", connect_cores, disconnect, lane_new, false, false};

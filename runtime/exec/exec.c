@@ -17,9 +17,15 @@ enum { MAX_IO = 8, MAX_THREADS = 1024 };
 /* A step with all that is known before it runs. Absent operands are padded with NULL, so that kernels need no counts. */
 struct bound {
     const struct ax_kernel *kernel;
-    void *state;
     int shares; /* of each thread; 0: so little work that one thread does it, without a barrier around it */
     const struct ax_operand *in[MAX_IO], *out[MAX_IO];
+};
+
+/* What kernels prepared, by step; several executors of a program may share it. */
+struct tables {
+    atomic_int users;
+    int n;
+    void *step[];
 };
 
 struct ax_exec {
@@ -28,6 +34,7 @@ struct ax_exec {
     uint32_t cpu;
     struct ax_pool *pool, *own_pool; /* own_pool: NULL where it was given */
     struct bound *steps;
+    struct tables *tables;
     uint8_t *arena, **scratch;
     void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns);
     void *hook_ctx;
@@ -54,6 +61,44 @@ static int shares_of(const struct bound *b, const struct ax_step *s, int threads
     return s->macs > SHARE_MACS * 4 * threads ? 4 : s->macs > SHARE_MACS * 2 * threads ? 2 : 1;
 }
 
+/* -- tables -- */
+
+static void let_go(struct tables *t)
+{
+    if (!t || atomic_fetch_sub(&t->users, 1) > 1) return;
+    for (int i = 0; i < t->n; i++) free(t->step[i]);
+    free(t);
+}
+
+static enum ax_status fill_tables(struct ax_exec *e, struct ax_error *err)
+{
+    for (int i = 0; i < e->p->n_steps; i++) {
+        const struct ax_step *s = &e->p->steps[i];
+        const struct ax_kernel *k = e->steps[i].kernel;
+        if (k->prepare && !(e->tables->step[i] = k->prepare(e->p, s)))
+            return ax_fail(err, AX_NO_MEMORY, "step %d (%s, node '%s'): no memory for its tables", i, ax_step_text(s->kind),
+                           s->name);
+    }
+    return AX_OK;
+}
+
+/* Kernels are the same where the features are. */
+static enum ax_status find_tables(struct ax_exec *e, const struct ax_exec *like, struct ax_error *err)
+{
+    if (like && like->p == e->p && like->cpu == e->cpu) {
+        e->tables = like->tables;
+        atomic_fetch_add(&e->tables->users, 1);
+        return AX_OK;
+    }
+    e->tables = calloc(1, sizeof *e->tables + sizeof(void *) * (size_t)e->p->n_steps);
+    if (!e->tables) return ax_fail(err, AX_NO_MEMORY, "no memory for an executor of %d steps", e->p->n_steps);
+    atomic_init(&e->tables->users, 1);
+    e->tables->n = e->p->n_steps;
+    return fill_tables(e, err);
+}
+
+/* -- binding -- */
+
 static enum ax_status bind_step(struct ax_exec *e, int index, int64_t *scratch, struct ax_error *err)
 {
     const struct ax_step *s = &e->p->steps[index];
@@ -69,9 +114,6 @@ static enum ax_status bind_step(struct ax_exec *e, int index, int64_t *scratch, 
     b->shares = e->threads > 1 ? shares_of(b, s, e->threads) : 0;
     int64_t need = b->kernel->scratch ? b->kernel->scratch(e->p, s) : 0;
     if (need > *scratch) *scratch = need;
-    if (b->kernel->prepare && !(b->state = b->kernel->prepare(e->p, s)))
-        return ax_fail(err, AX_NO_MEMORY, "step %d (%s, node '%s'): no memory for its tables", index, ax_step_text(s->kind),
-                       s->name);
     return AX_OK;
 }
 
@@ -137,6 +179,7 @@ enum ax_status ax_exec_new(const struct ax_program *p, const struct ax_exec_opti
     if (s == AX_OK && e->threads > MAX_THREADS)
         s = ax_fail(err, AX_INVALID_ARGUMENT, "%d threads asked for; at most %d", e->threads, MAX_THREADS);
     if (s == AX_OK) s = bind_all(e, err);
+    if (s == AX_OK) s = find_tables(e, opt->like, err);
     if (s == AX_OK && !opt->no_arena && !(e->arena = block(p->arena_bytes)))
         s = ax_fail(err, AX_NO_MEMORY, "no memory for %lld bytes of activations", (long long)p->arena_bytes);
     if (s == AX_OK && !opt->pool) s = start_pool(e, opt, err);
@@ -152,7 +195,7 @@ void ax_exec_free(struct ax_exec *e)
 {
     if (!e) return;
     ax_pool_free(e->own_pool);
-    for (int i = 0; e->steps && i < e->p->n_steps; i++) free(e->steps[i].state);
+    let_go(e->tables);
     for (int i = 0; e->scratch && i < e->threads; i++) free(e->scratch[i]);
     free(e->scratch);
     free(e->taken);
@@ -206,7 +249,7 @@ static void run_step(struct ax_exec *e, int index, uint8_t *arena, int thread, i
                         .in_data = in,
                         .out_data = out,
                         .params = s->params,
-                        .state = b->state,
+                        .state = e->tables->step[index],
                         .scratch = e->scratch[thread],
                         .thread = share,
                         .threads = shares};
@@ -283,6 +326,12 @@ int ax_exec_threads(const struct ax_exec *e)
 {
     return e->threads;
 }
+
+struct ax_pool *ax_exec_pool(struct ax_exec *e)
+{
+    return e->pool;
+}
+
 const struct ax_program *ax_exec_program(const struct ax_exec *e)
 {
     return e->p;

@@ -23,6 +23,9 @@ struct ax_exec_options {
     /* The threads to run on, shared with executors that do not run at the same time, and the caller's to free afterwards; then
      * threads, pin and cores say nothing. NULL: threads of its own. */
     struct ax_pool *pool;
+    /* Another executor of the same program, or NULL: what kernels made of the constants is then shared with it, whichever of
+     * the two is freed first. */
+    const struct ax_exec *like;
     const struct ax_window *windows; /* apart from each other; copied. Then one run at a time */
     int n_windows;
 };
@@ -44,6 +47,7 @@ void ax_exec_run_alone(struct ax_exec *e, int first, int last, uint8_t *arena, i
 void ax_exec_set_hook(struct ax_exec *e, void (*hook)(void *ctx, int step, int64_t begin_ns, int64_t end_ns), void *ctx);
 const char *ax_exec_kernel_name(const struct ax_exec *e, int step);
 int ax_exec_threads(const struct ax_exec *e);
+struct ax_pool *ax_exec_pool(struct ax_exec *e); /* the threads that it runs on, for another one that never runs at once */
 /* A new value for constants in use: const_data of the program may be changed by its owner between runs (bias correction). */
 
 /* From now on the window's bytes are those at `data`: 64-byte aligned, with AX_SLACK readable ones behind. Every window needs
