@@ -11,11 +11,6 @@ bool pl_stopped(const struct pl_watch *w)
     return w->deadline_ns != INT64_MAX && pl_now() > w->deadline_ns;
 }
 
-static void wake(struct pl_stage *s)
-{
-    if (s->waiting) pthread_cond_signal(&s->wake);
-}
-
 void pl_wake_all(struct ax_pipeline *p)
 {
     for (int i = 0; i < p->n_stages; i++) pthread_cond_broadcast(&p->stages[i].wake);
@@ -65,8 +60,6 @@ void pl_fail_ticket(struct ax_pipeline *p, struct pl_ticket *t, int stage, enum 
 
 /* -- taking the next request -- */
 
-enum look { LOOK_EXIT, LOOK_STARVED, LOOK_BLOCKED, LOOK_SKIP, LOOK_RUN };
-
 static bool passed_before(const struct pl_stage *s, const struct pl_ticket *t)
 {
     for (int i = 0; i < s->n_before; i++)
@@ -87,33 +80,35 @@ static bool outputs_free(const struct pl_stage *s, uint64_t r)
     return true;
 }
 
-static enum look look(struct pl_stage *s)
+enum pl_look pl_look(struct pl_stage *s)
 {
     struct ax_pipeline *p = s->pipeline;
     uint64_t r = s->next;
-    if (r > p->last) return p->closed ? LOOK_EXIT : LOOK_STARVED;
+    if (r > p->last) return p->closed ? PL_EXIT : PL_STARVED;
     while (s->ready <= p->last && passed_before(s, pl_ticket(p, s->ready))) s->ready++;
-    if (s->ready <= r) return LOOK_STARVED;
+    if (s->ready <= r) return PL_STARVED;
     struct pl_ticket *t = pl_ticket(p, r);
     if (!t->failed && t->deadline_ns != INT64_MAX && pl_now() > t->deadline_ns)
         pl_fail_ticket(p, t, s->index, AX_TIMEOUT, "its time was up before the stage could start it");
-    if (t->failed) return LOOK_SKIP;
-    if (s->last && r - p->first >= (uint64_t)p->opt.output_queue + (uint64_t)s->replicas) return LOOK_BLOCKED;
-    return outputs_free(s, r) ? LOOK_RUN : LOOK_BLOCKED;
+    if (t->failed) return PL_SKIP;
+    if (s->last && r - p->first >= (uint64_t)p->opt.output_queue + (uint64_t)s->replicas) return PL_BLOCKED;
+    return outputs_free(s, r) ? PL_RUN : PL_BLOCKED;
 }
 
-static enum look wait_for_work(struct pl_stage *s)
+/* The lane that is to take the next request: its own, or a guest on its thread. */
+static struct pl_lane *wait_for_work(struct pl_lane *l, enum pl_look *what)
 {
-    enum look what = look(s);
-    while (what == LOOK_STARVED || what == LOOK_BLOCKED) {
+    struct pl_stage *s = l->stage;
+    for (struct pl_lane *guest;;) {
+        *what = pl_look(s);
+        if (*what != PL_STARVED && *what != PL_BLOCKED) return l;
+        if ((guest = pl_lend_visit(l))) return *what = PL_RUN, guest;
         int64_t begin = pl_now();
         s->waiting++;
         pthread_cond_wait(&s->wake, &s->pipeline->lock);
         s->waiting--;
-        if (!s->pipeline->line) *(what == LOOK_STARVED ? &s->starved_ns : &s->blocked_ns) += pl_now() - begin;
-        what = look(s);
+        if (!s->pipeline->line) *(*what == PL_STARVED ? &s->starved_ns : &s->blocked_ns) += pl_now() - begin;
     }
-    return what;
 }
 
 static void take_slots(struct pl_stage *s, const struct pl_wire *w, uint64_t r)
@@ -126,7 +121,7 @@ static void take_slots(struct pl_stage *s, const struct pl_wire *w, uint64_t r)
     }
 }
 
-static struct pl_ticket *take(struct pl_stage *s, enum look what)
+static struct pl_ticket *take(struct pl_stage *s, enum pl_look what)
 {
     struct ax_pipeline *p = s->pipeline;
     uint64_t r = s->next++;
@@ -140,8 +135,8 @@ static struct pl_ticket *take(struct pl_stage *s, enum look what)
         p->entered = r;
         if (p->pushers) pthread_cond_signal(&p->can_push);
     }
-    for (int i = 0; what == LOOK_RUN && i < s->worker.n_out; i++) take_slots(s, &p->wires[s->out[i]], r);
-    wake(s); /* a replica may have the one after */
+    for (int i = 0; what == PL_RUN && i < s->worker.n_out; i++) take_slots(s, &p->wires[s->out[i]], r);
+    pl_wake(s); /* a replica or a neighbour may have the one after */
     return pl_ticket(p, r);
 }
 
@@ -153,7 +148,7 @@ static void drop_wire(struct ax_pipeline *p, const struct pl_wire *w, uint64_t r
     for (int k = 0; k < w->n_blocks; k++) {
         struct pl_block *b = &p->blocks[w->blocks[k]];
         uint64_t slot = r % (uint64_t)b->slots;
-        if (b->owner[slot] == r && b->refs[slot] && --b->refs[slot] == 0) wake(&p->stages[b->from]);
+        if (b->owner[slot] == r && b->refs[slot] && --b->refs[slot] == 0) pl_wake(&p->stages[b->from]);
     }
 }
 
@@ -216,7 +211,7 @@ static void pass(struct pl_lane *l, struct pl_ticket *t)
     t->passed[s->index] = 1;
     drop_read(l, t);
     for (int i = 0; i < s->worker.n_out; i++) drop_wire(p, &p->wires[s->out[i]], t->id);
-    for (int i = 0; i < s->n_after; i++) wake(&p->stages[s->after[i]]);
+    for (int i = 0; i < s->n_after; i++) pl_wake(&p->stages[s->after[i]]);
     empty_trash(l, &p->opt.input_allocator);
     if (--t->stages_left == 0) complete(l, t);
 }
@@ -304,13 +299,14 @@ static void run_taken(struct pl_lane *l, struct pl_ticket *t)
     pthread_mutex_unlock(&p->lock);
     enum ax_status st = run_one(l, t, &took);
     pthread_mutex_lock(&p->lock);
-    if (!p->line) s->busy_ns += took.ns;
+    if (!p->line) l->host->stage->busy_ns += took.ns;
     if (st) {
         s->failed++;
         pl_fail_ticket(p, t, s->index, st, l->err.message);
     } else if (!p->line) {
         pl_times_add(&s->run, took.ns);
         pl_times_add(&s->cpu, took.cpu_ns);
+        s->by_neighbours += l->host != l;
     }
     pass(l, t);
 }
@@ -319,19 +315,20 @@ _Thread_local const struct ax_pipeline *pl_thread_of;
 
 void *pl_lane_main(void *lane)
 {
-    struct pl_lane *l = lane;
-    struct pl_stage *s = l->stage;
-    pl_thread_of = s->pipeline;
-    pthread_mutex_lock(&s->pipeline->lock);
-    for (enum look what; (what = wait_for_work(s)) != LOOK_EXIT;) {
-        struct pl_ticket *t = take(s, what);
-        if (what == LOOK_RUN) {
+    struct pl_lane *own = lane, *l;
+    struct ax_pipeline *p = own->stage->pipeline;
+    enum pl_look what;
+    pl_thread_of = p;
+    pthread_mutex_lock(&p->lock);
+    while (l = wait_for_work(own, &what), what != PL_EXIT) {
+        struct pl_ticket *t = take(l->stage, what);
+        if (what == PL_RUN) {
             run_taken(l, t);
         } else {
-            s->skipped++;
+            l->stage->skipped++;
             pass(l, t);
         }
     }
-    pthread_mutex_unlock(&s->pipeline->lock);
+    pthread_mutex_unlock(&p->lock);
     return NULL;
 }

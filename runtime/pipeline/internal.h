@@ -66,6 +66,9 @@ struct pl_worker_type {
     void (*set_hook)(void *self, int replica, ax_request_hook *hook, void *ctx);
     const char *(*kernel_name)(void *self, int step);
     int (*cores)(void *self, int replica, int *out, int max);
+    /* One more replica, on the threads of a replica of another stage of this type, with which it never runs at once; *replica
+     * becomes its number, -1 where threads cannot be lent. NULL: never. */
+    enum ax_status (*guest)(void *self, void *host, int host_replica, int *replica, struct ax_error *err);
     bool converts; /* inputs and outputs of other types than stored */
 };
 struct pl_worker {
@@ -121,21 +124,26 @@ struct pl_stage {
     uint64_t ready; /* requests below it have been passed by all stages before */
     pthread_cond_t wake;
     int waiting;
-    int started; /* threads */
-    struct pl_lane {
+    int started;     /* threads */
+    struct pl_lane { /* of a replica, or of a guest of other stages' threads */
         struct pl_stage *stage;
         int replica;
+        struct pl_lane *host; /* whose thread runs it; itself */
         pthread_t thread;
+        bool hooked;
+        struct pl_lane **visits; /* guests of other stages on this thread, those behind first */
+        int n_visits;
         struct pl_data *in;
         struct pl_output *out;
         uint8_t **windows;
         void **trash; /* buffers to give back without the lock */
         int n_trash;
         struct ax_error err;
-    } * lanes;
+    } * lanes, *guests;
+    int n_guests;
     /* statistics */
     struct pl_times run, cpu;
-    uint64_t failed, skipped, depth_sum, depth_count;
+    uint64_t failed, skipped, by_neighbours, depth_sum, depth_count;
     int64_t busy_ns, starved_ns, blocked_ns, copied_bytes;
     int max_depth;
 };
@@ -167,6 +175,7 @@ struct ax_pipeline {
     int n_inputs, n_outputs;
     int64_t memory_bytes;
     int shared_cores; /* handed out a second time */
+    int n_hooked;     /* lanes */
     pthread_mutex_t lock;
     pthread_cond_t can_push, can_pop;
     int pushers, poppers; /* that wait */
@@ -227,12 +236,22 @@ static inline int64_t pl_time(const struct ax_pipeline *p)
 
 extern _Thread_local const struct ax_pipeline *pl_thread_of; /* whose own thread this is; NULL: nobody's */
 
+/* lend.c: threads that have nothing to do in their own stage */
+enum ax_status pl_lend_make(struct ax_pipeline *p, struct ax_error *err);
+struct pl_lane *pl_lend_visit(const struct pl_lane *l); /* a guest on this thread that has a request; NULL */
+void pl_wake(struct pl_stage *s);                       /* there may be something for s: who does it? */
+
 /* flow.c */
+enum pl_look { PL_EXIT, PL_STARVED, PL_BLOCKED, PL_SKIP, PL_RUN };
+enum pl_look pl_look(struct pl_stage *s);
 void *pl_lane_main(void *lane);
 /* With the lock held. */
 void pl_fail_ticket(struct ax_pipeline *p, struct pl_ticket *t, int stage, enum ax_status s, const char *message);
 void pl_cancel_from(struct ax_pipeline *p, uint64_t id, const char *why);
 void pl_wake_all(struct ax_pipeline *p);
+
+/* pipeline.c */
+enum ax_status pl_lane_init(struct pl_stage *s, struct pl_lane *l, int replica, struct pl_lane *host, struct ax_error *err);
 
 /* queue.c */
 void *pl_deliver_main(void *pipeline);

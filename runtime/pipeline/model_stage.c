@@ -23,8 +23,10 @@ struct model_stage {
     struct ax_arena mem;
     int cores_each, replicas, n_cores, *cores;
     bool pin;
-    struct ax_lane *lanes;
-    struct watched *watched; /* by replica */
+    struct ax_lane *lanes; /* of the replicas, then guests on other stages' threads */
+    int n_lanes;
+    struct watched *watched; /* by lane */
+    const struct ax_window *windows;
     int n_windows;
     int *slices, n_slices; /* last step of each, exclusive */
 };
@@ -77,7 +79,7 @@ static void release(void *self)
 {
     struct model_stage *m = self;
     if (!m) return;
-    for (int i = 0; m->lanes && i < m->replicas; i++) ax_lane_free(&m->lanes[i]);
+    for (int i = 0; i < m->n_lanes; i++) ax_lane_free(&m->lanes[i]);
     if (m->n_cores) ax_connection_give_back(m->connection, m->cores, m->n_cores, 0);
     free(m->lanes);
     free(m->watched);
@@ -106,16 +108,41 @@ static enum ax_status cut_slices(struct model_stage *m, struct ax_error *err)
 static enum ax_status start(void *self, const struct ax_window *windows, int n, struct ax_error *err)
 {
     struct model_stage *m = self;
+    m->windows = windows;
     m->n_windows = n;
     m->lanes = calloc((size_t)m->replicas, sizeof *m->lanes);
     m->watched = calloc((size_t)m->replicas, sizeof *m->watched);
     if (!m->lanes || !m->watched) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
-    for (int i = 0; i < m->replicas; i++) {
-        struct ax_lane_options o = {
-            .threads = m->cores_each, .pin = m->pin, .cores = m->cores + i * m->cores_each, .windows = windows, .n_windows = n};
+    for (; m->n_lanes < m->replicas; m->n_lanes++) {
+        int i = m->n_lanes;
+        struct ax_lane_options o = {.threads = m->cores_each,
+                                    .pin = m->pin,
+                                    .cores = m->cores + i * m->cores_each,
+                                    .like = i ? &m->lanes[0] : NULL,
+                                    .windows = windows,
+                                    .n_windows = n};
         if (m->connection->type->lane_new(m->connection, &m->program, &o, &m->lanes[i], err)) return err->status;
     }
     return cut_slices(m, err);
+}
+
+/* Cores that stages share are never idle for one of them alone. */
+static enum ax_status guest(void *self, void *host, int host_replica, int *replica, struct ax_error *err)
+{
+    struct model_stage *m = self, *h = host;
+    *replica = -1;
+    if (!m->n_cores || !h->n_cores || !m->connection->type->lends || m->connection != h->connection) return AX_OK;
+    struct ax_lane *lanes = realloc(m->lanes, sizeof *lanes * (size_t)(m->n_lanes + 1));
+    if (lanes) m->lanes = lanes;
+    struct watched *watched = realloc(m->watched, sizeof *watched * (size_t)(m->n_lanes + 1));
+    if (watched) m->watched = watched;
+    if (!lanes || !watched) return ax_fail(err, AX_NO_MEMORY, "no memory for a stage");
+    struct ax_lane_options o = {
+        .on = &h->lanes[host_replica], .like = &m->lanes[0], .windows = m->windows, .n_windows = m->n_windows};
+    if (m->connection->type->lane_new(m->connection, &m->program, &o, &m->lanes[m->n_lanes], err)) return err->status;
+    m->watched[m->n_lanes] = (struct watched){0};
+    *replica = m->n_lanes++;
+    return AX_OK;
 }
 
 static struct ax_program *program(void *self)
@@ -166,6 +193,7 @@ static const struct pl_worker_type type = {.start = start,
                                            .set_hook = set_hook,
                                            .kernel_name = kernel_name,
                                            .cores = cores_of,
+                                           .guest = guest,
                                            .converts = true};
 
 static void copy_operands(struct model_stage *m)

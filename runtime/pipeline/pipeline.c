@@ -67,21 +67,23 @@ static enum ax_status make_stage(struct ax_pipeline *p, int index, struct ax_con
                    : pl_function_worker(&d, &s->worker, err);
 }
 
-static enum ax_status make_lanes(struct ax_pipeline *p, struct pl_stage *s, struct ax_error *err)
+enum ax_status pl_lane_init(struct pl_stage *s, struct pl_lane *l, int replica, struct pl_lane *host, struct ax_error *err)
+{
+    *l = (struct pl_lane){.stage = s, .replica = replica, .host = host};
+    l->in = calloc((size_t)s->worker.n_in + 1, sizeof *l->in);
+    l->out = calloc((size_t)s->worker.n_out + 1, sizeof *l->out);
+    l->windows = calloc((size_t)s->n_windows + 1, sizeof *l->windows);
+    l->trash = calloc((size_t)(s->pipeline->n_inputs + s->pipeline->n_outputs) + 1, sizeof *l->trash);
+    if (l->in && l->out && l->windows && l->trash) return AX_OK;
+    return ax_fail(err, AX_NO_MEMORY, "no memory for replica %d of stage '%s'", replica, s->name);
+}
+
+static enum ax_status make_lanes(struct pl_stage *s, struct ax_error *err)
 {
     s->lanes = calloc((size_t)s->replicas, sizeof *s->lanes);
-    bool ok = s->lanes;
-    for (int i = 0; i < s->replicas && ok; i++) {
-        struct pl_lane *l = &s->lanes[i];
-        l->stage = s;
-        l->replica = i;
-        l->in = calloc((size_t)s->worker.n_in + 1, sizeof *l->in);
-        l->out = calloc((size_t)s->worker.n_out + 1, sizeof *l->out);
-        l->windows = calloc((size_t)s->n_windows + 1, sizeof *l->windows);
-        l->trash = calloc((size_t)(p->n_inputs + p->n_outputs) + 1, sizeof *l->trash);
-        ok = l->in && l->out && l->windows && l->trash;
-    }
-    if (!ok) return ax_fail(err, AX_NO_MEMORY, "no memory for %d replicas", s->replicas);
+    if (!s->lanes) return ax_fail(err, AX_NO_MEMORY, "no memory for %d replicas", s->replicas);
+    for (int i = 0; i < s->replicas; i++)
+        if (pl_lane_init(s, &s->lanes[i], i, &s->lanes[i], err)) return err->status;
     return s->worker.type->start ? s->worker.type->start(s->worker.self, s->windows, s->n_windows, err) : AX_OK;
 }
 
@@ -129,10 +131,11 @@ static enum ax_status make_all(struct ax_pipeline *p, struct ax_connection *c, c
     enum ax_status s = pl_wire_up(p, err);
     if (!s) s = make_tickets(p, err);
     for (int i = 0; i < n && !s; i++)
-        if ((s = make_lanes(p, &p->stages[i], err))) ax_fail_in(err, "stage '%s'", p->stages[i].name);
+        if ((s = make_lanes(&p->stages[i], err))) ax_fail_in(err, "stage '%s'", p->stages[i].name);
     bool one = true; /* device: its clock, if it has one */
     for (int i = 0; i < n; i++) one &= !stages[i].connection || stages[i].connection == c;
     if (!s && one) s = pl_line_make(p, c, err);
+    if (!s && !p->opt.fixed_cores) s = pl_lend_make(p, err);
     return s ? s : start_threads(p, err);
 }
 
@@ -175,17 +178,24 @@ static void stop_threads(struct ax_pipeline *p)
     if (p->delivering) pthread_join(p->deliverer, NULL);
 }
 
+static void free_lanes(struct pl_lane *list, int n)
+{
+    for (int i = 0; list && i < n; i++) {
+        free(list[i].visits);
+        free(list[i].in);
+        free(list[i].out);
+        free(list[i].windows);
+        free(list[i].trash);
+    }
+    free(list);
+}
+
 static void free_stage(struct pl_stage *s)
 {
-    for (int i = 0; s->lanes && i < s->replicas; i++) {
-        free(s->lanes[i].in);
-        free(s->lanes[i].out);
-        free(s->lanes[i].windows);
-        free(s->lanes[i].trash);
-    }
+    free_lanes(s->lanes, s->replicas);
+    free_lanes(s->guests, s->n_guests);
     if (s->worker.type) s->worker.type->free(s->worker.self);
     pthread_cond_destroy(&s->wake);
-    free(s->lanes);
     free(s->in);
     free(s->out);
     free(s->before);
@@ -295,6 +305,7 @@ int ax_pipeline_stage_stats(struct ax_pipeline *p, int stage, struct ax_stage_st
                                    .blocked = (double)s->blocked_ns / all,
                                    .mean_queue = s->depth_count ? (double)s->depth_sum / (double)s->depth_count : 0,
                                    .max_queue = s->max_depth,
+                                   .by_neighbours = s->by_neighbours,
                                    .copied_bytes = s->copied_bytes};
     pthread_mutex_unlock(&p->lock);
     return 1;
@@ -310,7 +321,7 @@ void ax_pipeline_reset_stats(struct ax_pipeline *p)
         struct pl_stage *s = &p->stages[i];
         memset(&s->run, 0, sizeof s->run);
         memset(&s->cpu, 0, sizeof s->cpu);
-        s->failed = s->skipped = s->depth_sum = s->depth_count = 0;
+        s->failed = s->skipped = s->by_neighbours = s->depth_sum = s->depth_count = 0;
         s->busy_ns = s->starved_ns = s->blocked_ns = 0;
         s->max_depth = 0;
     }
@@ -328,7 +339,13 @@ static const struct pl_worker *worker_of(const struct ax_pipeline *p, int stage)
 void ax_pipeline_set_hook(struct ax_pipeline *p, int stage, int replica, ax_request_hook *hook, void *ctx)
 {
     const struct pl_worker *w = worker_of(p, stage);
-    if (w->type->set_hook) w->type->set_hook(w->self, replica, hook, ctx);
+    struct pl_lane *l = &p->stages[stage].lanes[replica];
+    if (!w->type->set_hook) return;
+    pthread_mutex_lock(&p->lock);
+    p->n_hooked += (hook != NULL) - l->hooked;
+    l->hooked = hook != NULL;
+    pthread_mutex_unlock(&p->lock);
+    w->type->set_hook(w->self, replica, hook, ctx);
 }
 
 const char *ax_pipeline_kernel_name(const struct ax_pipeline *p, int stage, int step)

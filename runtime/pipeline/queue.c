@@ -137,7 +137,7 @@ static enum ax_status push(struct ax_pipeline *p, const struct ax_request *r, in
         if (id) *id = t->id;
         count_push(p);
         for (int i = 0; i < p->n_stages; i++)
-            if (!p->stages[i].n_before && p->stages[i].waiting) pthread_cond_signal(&p->stages[i].wake);
+            if (!p->stages[i].n_before) pl_wake(&p->stages[i]);
         if (p->pushers && has_room(p)) pthread_cond_signal(&p->can_push);
     }
     pthread_mutex_unlock(&p->lock);
@@ -184,7 +184,7 @@ static void take_result(struct ax_pipeline *p, struct ax_result *result, struct 
     if (p->poppers && (has_result(p) || (p->closed && p->first > p->last))) pthread_cond_broadcast(&p->can_pop);
     if (p->pushers) pthread_cond_signal(&p->can_push);
     for (int i = 0; i < p->n_stages; i++)
-        if (p->stages[i].last && p->stages[i].waiting) pthread_cond_signal(&p->stages[i].wake);
+        if (p->stages[i].last) pl_wake(&p->stages[i]);
 }
 
 static enum ax_status pop(struct ax_pipeline *p, struct ax_result *result, struct ax_buffer *outputs, int64_t ms,

@@ -12,7 +12,7 @@
 struct settings {
     int64_t cores, batch, count, warmup, seed;
     double wait;
-    bool json, layers;
+    bool json, layers, fixed_cores;
     const char *profile, *tensors, *device, *describe;
 };
 
@@ -26,6 +26,10 @@ static const struct ax_option options[] = {
      NULL},
     {"batch", 'b', "N", AX_OPT_INT, offsetof(struct settings, batch), "1", "1..1024",
      "Samples to run at the same time, each on its share of the cores.", NULL},
+    {"fixed_cores", 0, NULL, AX_OPT_FLAG, offsetof(struct settings, fixed_cores), NULL, NULL,
+     "Segments: each runs on its own cores only. Without it, cores that have nothing to do in their own segment run the one "
+     "before or behind it.",
+     NULL},
     {"wait", 0, "S", AX_OPT_FLOAT, offsetof(struct settings, wait), "60", "0..",
      "Seconds to wait for cores that another process holds.", NULL},
     {"count", 'n', "N", AX_OPT_INT, offsetof(struct settings, count), "100", "1..10000000", "Runs to measure.", NULL},
@@ -64,7 +68,8 @@ static enum ax_status open_model(struct ax_bench *b, const struct settings *set,
     enum ax_status s =
         ax_cores_lease_on(set->device, set->describe && !set->cores ? 1 : (int)set->cores, set->wait, &b->cores, err);
     int64_t begin = ax_now_ns();
-    if (!s) s = ax_engine_open(b->cores, b->model, b->batch, &b->engine, err);
+    struct ax_engine_options opt = {.batch = b->batch, .fixed_cores = set->fixed_cores};
+    if (!s) s = ax_engine_open_with(b->cores, b->model, &opt, &b->engine, err);
     b->load_ms = (double)(ax_now_ns() - begin) * 1e-6;
     if (s) return s;
     if (b->batch > 1 && ax_engine_pipeline(b->engine))

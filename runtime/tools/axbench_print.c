@@ -39,13 +39,14 @@ static void print_layers(const struct ax_profile *p)
 
 static void print_stages(const struct ax_bench *b)
 {
-    printf("\n%10s %10s %10s %10s %9s %8s %8s %9s  %s\n", "median ms", "cpu ms", "p95 ms", "p99 ms", "occupied", "starved",
-           "blocked", "replicas", "segment");
+    printf("\n%10s %10s %10s %10s %9s %8s %8s %9s %9s  %s\n", "median ms", "cpu ms", "p95 ms", "p99 ms", "occupied", "starved",
+           "blocked", "lent", "replicas", "segment");
     for (int i = 0; i < b->n_stages; i++) {
         const struct ax_stage_stats *s = &b->stages[i];
-        printf("%10.3f %10.3f %10.3f %10.3f %8.1f%% %7.1f%% %7.1f%% %9d  %s\n", (double)s->run.p50 * 1e-6,
+        double lent = s->succeeded ? (double)s->by_neighbours / (double)s->succeeded : 0;
+        printf("%10.3f %10.3f %10.3f %10.3f %8.1f%% %7.1f%% %7.1f%% %8.1f%% %9d  %s\n", (double)s->run.p50 * 1e-6,
                (double)s->cpu.p50 * 1e-6, (double)s->run.p95 * 1e-6, (double)s->run.p99 * 1e-6, s->occupancy * 100,
-               s->starved * 100, s->blocked * 100, s->replicas, s->name);
+               s->starved * 100, s->blocked * 100, lent * 100, s->replicas, s->name);
     }
 }
 
@@ -65,6 +66,7 @@ static void write_stages(struct ax_json_writer *w, const struct ax_bench *b)
         ax_jw_double(w, "occupancy", s->occupancy);
         ax_jw_double(w, "starved", s->starved);
         ax_jw_double(w, "blocked", s->blocked);
+        ax_jw_int(w, "by_neighbours", (int64_t)s->by_neighbours);
         ax_jw_double(w, "mean_queue", s->mean_queue);
         ax_jw_int(w, "copied_bytes", s->copied_bytes);
         ax_jw_end(w);

@@ -76,13 +76,16 @@ static enum ax_status lease(struct ax_segment_job *j, struct line *l, struct ax_
 static enum ax_status open_line(struct ax_segment_job *j, struct line *l, struct ax_error *err)
 {
     struct ax_stage stages[AX_SEG_MAX_STAGES] = {0};
+    struct ax_pipeline_options opt;
     enum ax_status s = ax_context_new(&l->context, err);
     if (!s && j->simulated) s = ax_context_simulate(l->context, &j->device, err);
     if (!s) s = lease(j, l, err);
     if (!s) s = load_parts(j, l, err);
     for (int k = 0; k < j->n_segments; k++)
         stages[k] = (struct ax_stage){.model = l->models[k], .cores = 1, .replicas = j->solution.replicas[k]};
-    if (!s) s = ax_pipeline_new(l->connection, stages, j->n_segments, NULL, &l->pipeline, err);
+    ax_pipeline_options_default(&opt);
+    opt.fixed_cores = 1; /* what a segment takes, not what its neighbours do for it */
+    if (!s) s = ax_pipeline_new(l->connection, stages, j->n_segments, &opt, &l->pipeline, err);
     if (s) return s;
     int n_in = ax_pipeline_inputs(l->pipeline), n_out = ax_pipeline_outputs(l->pipeline);
     l->inputs = calloc((size_t)n_in + 1, sizeof *l->inputs);

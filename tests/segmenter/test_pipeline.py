@@ -60,6 +60,8 @@ def one(tmp, name):
         run("axrun", parts / "partition.json", folder / "images")
         shown = json.loads(run("axbench", parts, "--count", 20, "--json"))
         assert len(shown["segments"]) == n and shown["throughput_per_second"] > 0
+        fixed = json.loads(run("axbench", parts, "--count", 20, "--fixed_cores", "--json"))
+        assert not any(s["by_neighbours"] for s in fixed["segments"])
         text = run("model_pipelining", parts, name, n, 20)
         assert "Average inference time" in text, text
     profile_of_segments(tmp, whole, tmp / f"{name}-2")

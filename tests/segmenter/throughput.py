@@ -10,17 +10,16 @@ else the machine does hits all of them. The columns:
   1 core          inferences a second of one instance on one core; the others are multiples of it
   1 on 2          one instance over both cores
   2 instances     two instances, each on a core of its own: what the machine allows
-  2 segments      the pipeline of two segments
+  2 segments      the pipeline of two segments, as users run it
   of 2 instances  2 segments / 2 instances, of the same round: noise of the machine does not spoil this one
-  by computing    what a run computes on one core over what the slowest segment computes, in time of their threads: the speed-up
-                  where no other process takes the cores away
-  allows          the same by the partition's own prediction
+  fixed cores     the pipeline where a core works for its own segment only (axbench --fixed_cores)
+  allows          all that the segments cost over what the slowest costs, by partition.json: the speed-up that the profile allows
+  by computing    the same of what their threads computed in the pipeline with fixed cores
   predicted       the slowest segment, by partition.json
-  measured        the same in the pipeline, computed by its thread; and how far it is from predicted
-  same round      how far it is from what axsegment --check predicts in the same round: a machine whose clock changed since the
-                  partition was made spoils the former, not this one
-  on the wall     with what others took of the core meanwhile
-  occupied        the share of the time that the less busy segment worked
+  measured        the same in the pipeline with fixed cores, computed by its thread; and how far it is from predicted
+  same clock      how far it is from predicted as a share of all segments together: a machine that became faster or slower since
+                  the partition was made spoils the former, not this one
+  lent            the share of the segments' runs that cores of the other segment did
 """
 import argparse
 import json
@@ -30,8 +29,8 @@ import subprocess
 import sys
 import time
 
-COLUMNS = ("model", "1 core, /s", "1 on 2", "2 instances", "2 segments", "of 2 instances", "by computing", "allows", "predicted",
-           "measured", "difference", "same round", "on the wall", "occupied")
+COLUMNS = ("model", "1 core, /s", "1 on 2", "2 instances", "2 segments", "of 2 instances", "fixed cores", "allows", "by computing",
+           "predicted", "measured", "difference", "same clock", "lent")
 STARTUP = 0.15  # seconds, of a tool
 
 
@@ -42,35 +41,31 @@ def run(tool, *args):
     return json.loads(p.stdout)
 
 
-def bench(what, cores, seconds, run_ms):
+def bench(what, cores, seconds, run_ms, *more):
     """For about so many seconds, where a run takes run_ms on one core."""
     count = max(12, int(seconds * 1e3 / run_ms * cores))
-    return run("axbench", what, "--cores", cores, "--count", count, "--warmup", max(4, count // 10), "--json")
+    return run("axbench", what, "--cores", cores, "--count", count, "--warmup", max(4, count // 10), "--json", *more)
 
 
 def cut(model, name, run_ms):
-    parts = {n: opt.work / f"{name}-{n}" for n in ("whole", "twins", "segments")}
-    run("axsegment", model, "-n", 1, "--json", "-o", parts["whole"])
+    parts = {n: opt.work / f"{name}-{n}" for n in ("twins", "segments")}
     run("axsegment", model, "-n", 1, "--replicas", 2, "--json", "-o", parts["twins"])
     count = max(40, min(400, int(1.5e3 / run_ms)))
     return parts, run("axsegment", model, "-n", 2, "--by", "profile", "--count", count, "--json", "-o", parts["segments"])
 
 
 def one_round(model, parts, seconds, run_ms, turn):
-    ways = [("one", model, 1), ("whole", parts["whole"], 1), ("wide", model, 2), ("twins", parts["twins"], 2),
-            ("segments", parts["segments"], 2)]
+    ways = [("one", model, 1), ("wide", model, 2), ("twins", parts["twins"], 2), ("segments", parts["segments"], 2),
+            ("fixed", parts["segments"], 2, "--fixed_cores")]
     ways = ways[turn % len(ways):] + ways[:turn % len(ways)]
-    b = {name: bench(what, cores, seconds, run_ms) for name, what, cores in ways}
-    check = run("axsegment", "--check", parts["segments"], model, "--by", "profile", "--count", max(16, int(200 * seconds / run_ms)),
-                "--tolerance", "900%", "--json")
+    b = {name: bench(what, cores, seconds, run_ms, *more) for name, what, cores, *more in ways}
     rate = {name: b[name]["throughput_per_second"] for name in b}
-    slow = max(b["segments"]["segments"], key=lambda s: s["cpu_ms"])
+    cpu = [s["cpu_ms"] for s in b["fixed"]["segments"]]
+    runs = len(cpu) * b["segments"]["count"]
     return {"one": rate["one"], "wide": rate["wide"] / rate["one"], "twins": rate["twins"] / rate["one"],
             "segments": rate["segments"] / rate["one"], "of_twins": rate["segments"] / rate["twins"],
-            "whole_ms": b["whole"]["segments"][0]["cpu_ms"], "slowest_ms": slow["cpu_ms"],
-            "same_round": slow["cpu_ms"] / (check["now"] / 1e3) - 1,
-            "wall_ms": max(s["median_ms"] for s in b["segments"]["segments"]),
-            "occupied": min(s["occupancy"] for s in b["segments"]["segments"])}
+            "fixed": rate["fixed"] / rate["one"], "slowest_ms": max(cpu), "by_computing": sum(cpu) / max(cpu),
+            "lent": sum(s["by_neighbours"] for s in b["segments"]["segments"]) / runs}
 
 
 def measure(model, budget):
@@ -84,19 +79,20 @@ def measure(model, budget):
     while len(rounds) < 3 or (len(rounds) < opt.rounds and time.monotonic() - begin < budget):
         rounds.append(one_round(model, parts, seconds, run_ms, len(rounds)))
     m = {k: statistics.median(r[k] for r in rounds) for k in rounds[0]}
-    predicted = p["bottleneck"] / 1e3
+    predicted, costs = p["bottleneck"] / 1e3, [s["cost"] for s in p["segments"]]
+    allows = sum(costs) / max(costs)
     return {"model": name, "rounds": len(rounds), "one_core_per_second": m["one"], "two_cores": m["wide"],
             "two_instances": m["twins"], "two_segments": m["segments"], "of_two_instances": m["of_twins"],
-            "by_computing": m["whole_ms"] / m["slowest_ms"], "allows": m["whole_ms"] / predicted, "predicted_ms": predicted,
-            "measured_ms": m["slowest_ms"], "difference": m["slowest_ms"] / predicted - 1, "same_round": m["same_round"], "wall_ms": m["wall_ms"],
-            "occupied": m["occupied"], "gap": p["gap"]}
+            "fixed_cores": m["fixed"], "allows": allows, "by_computing": m["by_computing"], "predicted_ms": predicted,
+            "measured_ms": m["slowest_ms"], "difference": m["slowest_ms"] / predicted - 1,
+            "same_clock": allows / m["by_computing"] - 1, "lent": m["lent"], "gap": p["gap"]}
 
 
 def row(r):
     return (f"| {r['model']} | {r['one_core_per_second']:.1f} | {r['two_cores']:.2f} x | {r['two_instances']:.2f} x | "
-            f"{r['two_segments']:.2f} x | {r['of_two_instances']:.2f} | {r['by_computing']:.2f} x | {r['allows']:.2f} x | "
-            f"{r['predicted_ms']:.3f} ms | {r['measured_ms']:.3f} ms | {100 * r['difference']:+.1f} % | {100 * r['same_round']:+.1f} % | {r['wall_ms']:.3f} ms | "
-            f"{100 * r['occupied']:.0f} % |")
+            f"{r['two_segments']:.2f} x | {r['of_two_instances']:.2f} | {r['fixed_cores']:.2f} x | {r['allows']:.2f} x | "
+            f"{r['by_computing']:.2f} x | {r['predicted_ms']:.3f} ms | {r['measured_ms']:.3f} ms | {100 * r['difference']:+.1f} % | "
+            f"{100 * r['same_clock']:+.1f} % | {100 * r['lent']:.0f} % |")
 
 
 def models_in(paths):
@@ -112,10 +108,10 @@ def summary(rows):
     of = statistics.median(r["of_two_instances"] for r in rows)
     return (f"{len(rows)} models. The profile allows 1.9 x for {len(able)}: by computing "
             f"{sum(r['by_computing'] >= 1.9 for r in able)} of them reach it, by throughput "
-            f"{sum(r['two_segments'] >= 1.9 for r in able)} (two instances: {sum(r['two_instances'] >= 1.9 for r in able)}). Two "
-            f"segments give {of:.2f} of what two instances give (median). The measured bottleneck is within 5 % of the predicted "
-            f"one for {sum(abs(r['difference']) <= 0.05 for r in rows)}, of that of the same round for "
-            f"{sum(abs(r['same_round']) <= 0.05 for r in rows)}.")
+            f"{sum(r['two_segments'] >= 1.9 for r in able)} (two instances: {sum(r['two_instances'] >= 1.9 for r in able)}, fixed "
+            f"cores: {sum(r['fixed_cores'] >= 1.9 for r in able)}). Two segments give {of:.2f} of what two instances give (median). "
+            f"The measured bottleneck is within 5 % of the predicted one for {sum(abs(r['difference']) <= 0.05 for r in rows)}, as a "
+            f"share of all segments for {sum(abs(r['same_clock']) <= 0.05 for r in rows)}.")
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -101,6 +101,9 @@ struct ax_pipeline_options {
     int output_queue; /* results that may wait for a pop; default 8 */
     int pin;          /* threads of models stay on their cores; default 1 */
     int share_cores;  /* 1: stages for which no free core is left run on cores of other stages; default 0: AX_BUSY */
+    int fixed_cores;  /* 1: a core works for its own stage only. Default 0: while a model has nothing to do on its cores, they
+                         do the next request of a neighbouring stage, as one more replica of it. Models with cores of their own
+                         on the processor; not while hooks watch them */
     enum ax_on_error on_error;
     struct ax_allocator input_allocator;  /* free: called for each input buffer when nothing reads it any more; default:
                                              inputs stay the caller's, who keeps them until the result */
@@ -129,7 +132,8 @@ int ax_pipeline_inputs(const struct ax_pipeline *p);
 int ax_pipeline_outputs(const struct ax_pipeline *p);
 const struct ax_tensor *ax_pipeline_input(const struct ax_pipeline *p, int i); /* NULL if there is none */
 const struct ax_tensor *ax_pipeline_output(const struct ax_pipeline *p, int i);
-int64_t ax_pipeline_memory_bytes(const struct ax_pipeline *p); /* of the buffers between stages */
+/* Of the buffers between stages, and of activations for work on neighbours' cores. */
+int64_t ax_pipeline_memory_bytes(const struct ax_pipeline *p);
 
 /* -- running -- */
 
@@ -187,11 +191,12 @@ struct ax_stage_stats {
     uint64_t succeeded, failed, skipped;
     struct ax_times run;
     struct ax_times cpu;     /* of `run`, what the stage's thread computed: without the time in which others had its core */
-    double occupancy;        /* share of the time that its replicas worked */
+    double occupancy;        /* share of the time that its replicas worked, also for neighbours */
     double starved, blocked; /* share that they waited for their inputs; for room for their outputs */
     double mean_queue;       /* requests that were ready for it whenever it took one, that one not counted */
     int max_queue;
-    int64_t copied_bytes; /* moved a request because layouts differ from what neighbours have; 0: none */
+    uint64_t by_neighbours; /* of `succeeded`, what cores of other stages did */
+    int64_t copied_bytes;   /* moved a request because layouts differ from what neighbours have; 0: none */
 };
 void ax_pipeline_stats(struct ax_pipeline *p, struct ax_pipeline_stats *out);
 int ax_pipeline_stage_stats(struct ax_pipeline *p, int stage, struct ax_stage_stats *out); /* 0: there is no such stage */

@@ -179,7 +179,7 @@ static enum ax_status start_segments(struct ax_engine *e, struct ax_error *err)
     struct ax_connection *each[AX_PARTITION_MAX_SEGMENTS] = {e->cores->connection};
     int n = e->opt.n_devices;
     for (int i = 0; i < n && i < AX_PARTITION_MAX_SEGMENTS; i++) each[i] = e->opt.devices[i]->connection;
-    return ax_segments_start(e->segments, each, n > 1 ? n : 1, err);
+    return ax_segments_start(e->segments, each, n > 1 ? n : 1, e->opt.fixed_cores, err);
 }
 
 static enum ax_status wake(struct ax_engine *e, struct ax_error *err)

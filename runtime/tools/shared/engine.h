@@ -53,7 +53,8 @@ struct ax_engine_options {
     int cores;     /* for all of them together; default: all that are free */
     struct ax_cores *const *devices; /* of segments: one each; default: all of them on `cores` */
     int n_devices;
-    bool share; /* a model's cores may be given to other engines that share as well; their requests take turns */
+    bool fixed_cores; /* of segments: each works on its own cores only, also where neighbours have nothing to do */
+    bool share;       /* a model's cores may be given to other engines that share as well; their requests take turns */
 };
 enum ax_status ax_engine_open_with(struct ax_cores *cores, const char *axmodel, const struct ax_engine_options *opt,
                                    struct ax_engine **out, struct ax_error *err);

@@ -88,7 +88,7 @@ static int cores_each(struct ax_segments *s, struct ax_connection *c, int worker
     return c->type->cooperates && cores / workers ? cores / workers : 1;
 }
 
-enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *const *devices, int n_devices,
+enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *const *devices, int n_devices, bool fixed_cores,
                                  struct ax_error *err)
 {
     struct ax_stage stages[AX_PARTITION_MAX_SEGMENTS] = {0};
@@ -113,6 +113,7 @@ enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *co
     ax_pipeline_options_default(&opt);
     opt.inputs = s->inputs, opt.outputs = s->outputs;
     opt.share_cores = 1;
+    opt.fixed_cores = fixed_cores;
     return ax_pipeline_new(devices[0], stages, n, &opt, &s->pipeline, err);
 }
 

@@ -13,8 +13,9 @@ bool ax_segments_named(const char *path); /* whether a path is that of a partiti
 enum ax_status ax_segments_load(struct ax_context *c, const char *partition, struct ax_segments **out, struct ax_error *err);
 void ax_segments_free(struct ax_segments *s); /* NULL is fine */
 /* Makes the pipeline on one device, or on as many as there are segments, one each. What cores are left over is shared out,
- * stages share cores where there are too few, and that is said. */
-enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *const *devices, int n, struct ax_error *err);
+ * stages share cores where there are too few, and that is said. fixed_cores: as in ax_pipeline_options. */
+enum ax_status ax_segments_start(struct ax_segments *s, struct ax_connection *const *devices, int n, bool fixed_cores,
+                                 struct ax_error *err);
 void ax_segments_stop(struct ax_segments *s);
 struct ax_pipeline *ax_segments_pipeline(struct ax_segments *s); /* NULL while it is stopped */
 int ax_segments_in_flight(const struct ax_segments *s);          /* requests that keep all stages busy */
