@@ -23,6 +23,12 @@ struct net {
     int n, n_arcs;
 };
 
+struct ax_seg_flow {
+    struct net net;
+    struct arc *fresh; /* arcs before any flow */
+    int64_t overhead;
+};
+
 static const int64_t infinite = INT64_MAX / 4;
 
 static void *room(int64_t count, size_t size)
@@ -104,7 +110,7 @@ static int64_t max_flow(struct net *g, int from, int to)
 
 static void build(struct net *g, const struct ax_seg_problem *p)
 {
-    int arcs = p->n_nodes, sink = p->n_nodes + 2 * p->n_tensors;
+    int arcs = p->n_nodes + 1, sink = p->n_nodes + 2 * p->n_tensors;
     for (int t = 0; t < p->n_tensors; t++) arcs += 3 + 2 * p->tensors[t].n_consumers;
     g->n = sink + 1;
     g->arcs = room(2 * (int64_t)arcs, sizeof *g->arcs);
@@ -134,11 +140,43 @@ static void release(struct net *g)
     free(g->queue);
 }
 
+struct ax_seg_flow *ax_seg_flow_new(const struct ax_seg_problem *p)
+{
+    struct ax_seg_flow *f = room(1, sizeof *f);
+    build(&f->net, p);
+    f->overhead = p->rates.overhead;
+    f->fresh = room(f->net.n_arcs, sizeof *f->fresh);
+    memcpy(f->fresh, f->net.arcs, sizeof *f->fresh * (size_t)f->net.n_arcs);
+    return f;
+}
+
+void ax_seg_flow_free(struct ax_seg_flow *f)
+{
+    if (!f) return;
+    release(&f->net);
+    free(f->fresh);
+    free(f);
+}
+
+int64_t ax_seg_flow_stage(struct ax_seg_flow *f, int with, int without)
+{
+    struct net *g = &f->net;
+    int sink = g->n - 1, n_arcs = g->n_arcs, first = without < 0 ? 0 : g->first[without], last = g->first[sink];
+    memcpy(g->arcs, f->fresh, sizeof *f->fresh * (size_t)n_arcs);
+    if (without >= 0) join(g, without, sink, infinite);
+    int64_t cut = max_flow(g, with, sink);
+    if (without >= 0) g->first[without] = first;
+    g->first[sink] = last;
+    g->n_arcs = n_arcs;
+    /* Bytes that enter and bytes that leave are each rounded down once. */
+    return cut > 1000 ? cut / 1000 - 1 + f->overhead : 0;
+}
+
 /* -- which nodes -- */
 
 struct candidate {
     int node;
-    int64_t alone; /* cost of the stage that has only it, in thousandths */
+    int64_t alone;
 };
 
 static int dearest_first(const void *a, const void *b)
@@ -148,37 +186,35 @@ static int dearest_first(const void *a, const void *b)
     return x->node - y->node;
 }
 
-static struct candidate *stages_alone(const struct ax_seg_problem *p)
+int64_t *ax_seg_stages_alone(const struct ax_seg_problem *p)
 {
-    struct candidate *list = room(p->n_nodes, sizeof *list);
-    for (int v = 0; v < p->n_nodes; v++) list[v] = (struct candidate){v, p->nodes[v].compute * 1000};
+    int64_t *in = room(p->n_nodes, sizeof *in), *out = room(p->n_nodes, sizeof *out);
     for (int t = 0; t < p->n_tensors; t++) {
         const struct ax_seg_tensor *x = &p->tensors[t];
-        for (int i = 0; i < x->n_consumers; i++) list[x->consumers[i]].alone += x->bytes * p->rates.in;
-        if (x->producer >= 0 && (x->n_consumers || x->is_output)) list[x->producer].alone += x->bytes * p->rates.out;
+        for (int i = 0; i < x->n_consumers; i++) in[x->consumers[i]] += x->bytes;
+        if (x->producer >= 0 && (x->n_consumers || x->is_output)) out[x->producer] += x->bytes;
     }
-    qsort(list, (size_t)p->n_nodes, sizeof *list, dearest_first);
-    return list;
+    for (int v = 0; v < p->n_nodes; v++)
+        in[v] = p->nodes[v].compute + ax_seg_move(in[v], p->rates.in) + ax_seg_move(out[v], p->rates.out) + p->rates.overhead;
+    free(out);
+    return in;
 }
 
 enum { MOST = 64 }; /* nodes that are looked at */
 
 int64_t ax_seg_node_bound(const struct ax_seg_problem *p)
 {
-    struct net g = {0};
-    struct candidate *list = stages_alone(p);
-    int64_t best = 0;
-    build(&g, p);
-    struct arc *fresh = room(g.n_arcs, sizeof *fresh);
-    memcpy(fresh, g.arcs, sizeof *fresh * (size_t)g.n_arcs);
+    struct ax_seg_flow *f = ax_seg_flow_new(p);
+    struct candidate *list = room(p->n_nodes, sizeof *list);
+    int64_t best = 0, *alone = ax_seg_stages_alone(p);
+    for (int v = 0; v < p->n_nodes; v++) list[v] = (struct candidate){v, alone[v]};
+    qsort(list, (size_t)p->n_nodes, sizeof *list, dearest_first);
     for (int i = 0; i < p->n_nodes && i < MOST && list[i].alone > best; i++) {
-        memcpy(g.arcs, fresh, sizeof *fresh * (size_t)g.n_arcs);
-        int64_t cut = max_flow(&g, list[i].node, g.n - 1);
-        if (cut > best) best = cut;
+        int64_t cost = ax_seg_flow_stage(f, list[i].node, -1);
+        if (cost > best) best = cost;
     }
-    free(fresh);
+    free(alone);
     free(list);
-    release(&g);
-    /* Bytes that enter and bytes that leave are each rounded down once. */
-    return best > 1000 ? best / 1000 - 1 + p->rates.overhead : 0;
+    ax_seg_flow_free(f);
+    return best;
 }

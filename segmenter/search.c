@@ -1,9 +1,9 @@
-/* Dynamic programming over (ideal, stages used). From every ideal that can be reached, a walk visits the ideals above it
- * depth first, one node more a step, and keeps the cost of the stage between them up to date. */
+/* Dynamic programming over (ideal, stages used): from every ideal that can be reached, a walk over those above it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "search.h"
+#include "walk.h"
 
 struct label {
     int64_t crossing; /* bytes so far */
@@ -11,30 +11,22 @@ struct label {
     int32_t cores;    /* used so far, when they are distributed */
 };
 
-struct frame {
-    int ideal, edge, node;
-    int64_t in, out, crossing; /* bytes of the stage up to here */
-};
-
-struct walk {
+struct search {
     struct ax_seg_search *s;
     int64_t bound;
     int n;                /* stages */
     struct label *labels; /* n + 1 an ideal */
-    int *seen, stamp;     /* by ideal */
-    int *outside;         /* by tensor: its consumers that are not in the walk's ideal */
-    int *used;            /* by tensor: its consumers in the stage */
-    bool *made;           /* by tensor: made in the stage */
-    struct frame *stack;
+    struct ax_seg_walk walk;
+    struct start *start;
     int64_t cores_behind[AX_SEG_MAX_STAGES + 1]; /* replicas of stages k .. n - 1 */
 };
 
-static struct label *label_at(const struct walk *w, int ideal, int k)
+static struct label *label_at(const struct search *w, int ideal, int k)
 {
     return &w->labels[(int64_t)ideal * (w->n + 1) + k];
 }
 
-static void rejected(struct walk *w, int64_t cost, int64_t cores)
+static void rejected(struct search *w, int64_t cost, int64_t cores)
 {
     if (w->s->opt->n_cores || cores < 1) return;
     int64_t need = (cost + cores - 1) / cores;
@@ -42,7 +34,7 @@ static void rejected(struct walk *w, int64_t cost, int64_t cores)
 }
 
 /* Whether n - k stages can still do what lies outside of the ideal. */
-static bool can_finish(struct walk *w, int ideal, int k, int cores)
+static bool can_finish(struct search *w, int ideal, int k, int cores)
 {
     const struct ax_lattice *l = w->s->lattice;
     const struct ax_seg_rates *r = &w->s->p->rates;
@@ -64,17 +56,18 @@ static bool can_finish(struct walk *w, int ideal, int k, int cores)
 }
 
 /* What is alive behind an ideal crosses once more at least. */
-static bool crosses_too_much(const struct walk *w, int ideal, int64_t crossing)
+static bool crosses_too_much(const struct search *w, int ideal, int64_t crossing)
 {
     return w->s->crossing_limit && crossing + w->s->lattice->live[ideal] >= w->s->crossing_limit;
 }
 
-static void offer(struct walk *w, int from, int to, int k, int64_t cost, int64_t crossing)
+static void offer(struct search *w, int from, int to, int k, int64_t cost, int64_t crossing)
 {
     const struct label *a = label_at(w, from, k);
     int cores = 0;
     if (w->s->opt->n_cores) {
-        cores = a->cores + (int)((cost + w->bound - 1) / w->bound);
+        if (cost > w->bound * w->s->opt->n_cores) return;
+        cores = a->cores + (w->bound ? (int)((cost + w->bound - 1) / w->bound) : 1);
         if (cores == a->cores) cores++;
         if (cores > w->s->opt->n_cores) return;
     } else {
@@ -92,34 +85,6 @@ static void offer(struct walk *w, int from, int to, int k, int64_t cost, int64_t
     *b = (struct label){crossing, from, cores};
 }
 
-/* Adds node v to the stage, or with sign -1 takes it out again; f->in, out, crossing follow. */
-static void toggle(struct walk *w, int v, int sign, struct frame *f)
-{
-    const struct ax_seg_links *k = w->s->links;
-    const struct ax_seg_tensor *tensors = w->s->p->tensors;
-    for (int i = k->in_start[v]; i < k->in_start[v + 1]; i++) {
-        int t = k->in[i];
-        const struct ax_seg_tensor *x = &tensors[t];
-        if (w->made[t]) {
-            w->outside[t] -= sign;
-            if (sign > 0 && !w->outside[t] && !x->is_output) f->out -= x->bytes;
-            continue;
-        }
-        if (sign > 0 && !w->used[t]) {
-            f->in += x->bytes;
-            if (x->producer >= 0) f->crossing += x->bytes;
-        }
-        w->used[t] += sign;
-    }
-    for (int i = k->out_start[v]; i < k->out_start[v + 1]; i++) {
-        int t = k->out[i];
-        const struct ax_seg_tensor *x = &tensors[t];
-        w->made[t] = sign > 0;
-        w->outside[t] = x->n_consumers;
-        if (sign > 0 && (x->n_consumers || x->is_output)) f->out += x->bytes;
-    }
-}
-
 struct start { /* the ideal where a walk begins, and the labels that it has */
     int ideal;
     int ks[AX_SEG_MAX_STAGES], n_ks;
@@ -128,7 +93,7 @@ struct start { /* the ideal where a walk begins, and the labels that it has */
 };
 
 /* For stages that are neither the first nor the last. */
-static bool find_start(struct walk *w, int ideal, struct start *st)
+static bool find_start(struct search *w, int ideal, struct start *st)
 {
     st->ideal = ideal;
     st->n_ks = 0;
@@ -147,53 +112,28 @@ static bool find_start(struct walk *w, int ideal, struct start *st)
 }
 
 /* The stage from st->ideal to the frame's: whether a larger one may be within the bound. */
-static bool visit(struct walk *w, const struct start *st, const struct frame *f)
+static bool visit(void *ctx, const struct ax_seg_frame *f)
 {
+    struct search *w = ctx;
+    const struct start *st = w->start;
     const struct ax_lattice *l = w->s->lattice;
     const struct ax_seg_rates *r = &w->s->p->rates;
     int64_t params = l->param_bytes[f->ideal] - l->param_bytes[st->ideal];
     if (w->s->opt->max_stage_params && params > w->s->opt->max_stage_params) return false;
     int64_t grows =
-        l->compute[f->ideal] - l->compute[st->ideal] + ax_seg_stream(r, params) + ax_seg_move(f->in, r->in) + r->overhead;
+        l->compute[f->ideal] - l->compute[st->ideal] + ax_seg_stream(r, params) + ax_seg_move(f->bytes.in, r->in) + r->overhead;
     if (grows > w->bound * st->power) {
         rejected(w, grows, st->power);
         return false;
     }
-    if (w->s->crossing_limit && st->crossing + f->crossing >= w->s->crossing_limit) return false;
-    int64_t cost = grows + ax_seg_move(f->out, r->out);
-    for (int i = 0; i < st->n_ks; i++) offer(w, st->ideal, f->ideal, st->ks[i], cost, f->crossing);
+    if (w->s->crossing_limit && st->crossing + f->bytes.crossing >= w->s->crossing_limit) return false;
+    int64_t cost = grows + ax_seg_move(f->bytes.out, r->out);
+    for (int i = 0; i < st->n_ks; i++) offer(w, st->ideal, f->ideal, st->ks[i], cost, f->bytes.crossing);
     return true;
 }
 
-/* Visits every ideal above the start within the bound. False when the work is used up. */
-static bool walk_from(struct walk *w, const struct start *st)
-{
-    const struct ax_lattice *l = w->s->lattice;
-    int depth = 0;
-    w->stamp++;
-    w->stack[0] = (struct frame){.ideal = st->ideal, .edge = l->first_edge[st->ideal], .node = -1};
-    while (depth >= 0) {
-        struct frame *f = &w->stack[depth];
-        if (f->edge == l->first_edge[f->ideal + 1]) {
-            if (f->node >= 0) toggle(w, f->node, -1, f);
-            depth--;
-            continue;
-        }
-        int to = l->edge_to[f->edge], v = l->edge_node[f->edge];
-        f->edge++;
-        if (w->seen[to] == w->stamp) continue;
-        w->seen[to] = w->stamp;
-        w->s->work_left--;
-        struct frame *g = &w->stack[++depth];
-        *g = (struct frame){to, l->first_edge[to], v, f->in, f->out, f->crossing};
-        toggle(w, v, 1, g);
-        if (!visit(w, st, g)) g->edge = l->first_edge[to + 1];
-    }
-    return w->s->work_left > 0;
-}
-
 /* First stages, from nothing to any ideal, and last ones, from any ideal to the end, need no walk. */
-static void first_stages(struct walk *w)
+static void first_stages(struct search *w)
 {
     const struct ax_lattice *l = w->s->lattice;
     const struct ax_seg_rates *r = &w->s->p->rates;
@@ -207,7 +147,7 @@ static void first_stages(struct walk *w)
     w->s->work_left -= l->n_ideals;
 }
 
-static void last_stage(struct walk *w, int i)
+static void last_stage(struct search *w, int i)
 {
     const struct ax_lattice *l = w->s->lattice;
     const struct ax_seg_rates *r = &w->s->p->rates;
@@ -221,7 +161,7 @@ static void last_stage(struct walk *w, int i)
           l->live[i]);
 }
 
-static void extract(struct walk *w, int *stage_of, int *replicas)
+static void extract(struct search *w, int *stage_of, int *replicas)
 {
     const struct ax_lattice *l = w->s->lattice;
     int ideal = l->n_ideals - 1;
@@ -234,42 +174,29 @@ static void extract(struct walk *w, int *stage_of, int *replicas)
     }
 }
 
-static void *zeroed(int64_t count, size_t size)
-{
-    void *q = calloc((size_t)count + 1, size);
-    if (!q) abort();
-    return q;
-}
-
-static void begin(struct walk *w)
+static void begin(struct search *w)
 {
     const struct ax_lattice *l = w->s->lattice;
     int64_t n_labels = (int64_t)l->n_ideals * (w->n + 1);
-    w->labels = zeroed(n_labels, sizeof *w->labels);
+    w->labels = calloc((size_t)n_labels, sizeof *w->labels);
+    if (!w->labels) abort();
     for (int64_t i = 0; i < n_labels; i++) w->labels[i].from = -1;
     label_at(w, 0, 0)->from = 0;
-    w->seen = zeroed(l->n_ideals, sizeof(int));
-    w->outside = zeroed(w->s->p->n_tensors, sizeof(int));
-    w->used = zeroed(w->s->p->n_tensors, sizeof(int));
-    w->made = zeroed(w->s->p->n_tensors, sizeof(bool));
-    w->stack = zeroed(l->n_nodes + 1, sizeof *w->stack);
+    ax_seg_walk_make(&w->walk, w->s->p, w->s->links, l->n_ideals);
     for (int k = w->n - 1; k >= 0; k--)
         w->cores_behind[k] = w->cores_behind[k + 1] + (w->s->opt->replicas ? w->s->opt->replicas[k] : 1);
 }
 
-static void finish(struct walk *w)
+static bool walk_from(struct search *w, struct start *st)
 {
-    free(w->labels);
-    free(w->seen);
-    free(w->outside);
-    free(w->used);
-    free(w->made);
-    free(w->stack);
+    w->start = st;
+    w->s->work_left -= ax_seg_walk(&w->walk, w->s->lattice, st->ideal, visit, w);
+    return w->s->work_left > 0;
 }
 
 enum ax_seg_answer ax_seg_search(struct ax_seg_search *s, int64_t bound, bool any, int *stage_of, int *replicas)
 {
-    struct walk w = {.s = s, .bound = bound, .n = s->opt->n_stages};
+    struct search w = {.s = s, .bound = bound, .n = s->opt->n_stages};
     int last = s->lattice->n_ideals - 1;
     begin(&w);
     s->next_bound = INT64_MAX;
@@ -283,6 +210,7 @@ enum ax_seg_answer ax_seg_search(struct ax_seg_search *s, int64_t bound, bool an
     }
     enum ax_seg_answer answer = label_at(&w, last, w.n)->from >= 0 ? AX_SEG_YES : s->work_left > 0 ? AX_SEG_NO : AX_SEG_TIRED;
     if (answer == AX_SEG_YES) extract(&w, stage_of, replicas);
-    finish(&w);
+    ax_seg_walk_free(&w.walk);
+    free(w.labels);
     return answer;
 }

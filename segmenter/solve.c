@@ -5,12 +5,11 @@
 
 #include "bound.h"
 #include "lattice.h"
+#include "prove.h"
 #include "search.h"
 #include "solve.h"
 
 enum { FEW = 10000 }; /* ideals: so few are all looked at at once, without a beam before */
-
-static const int64_t PRECISION = 1000000000; /* what the bound may be short of, since moves round down: a picosecond in 1 ms */
 
 static int64_t total_cores(const struct ax_seg_solve_options *opt)
 {
@@ -129,7 +128,7 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
     for (;;) {
         bool known = s->best->bottleneck >= 0, top = known && ask_top;
         int64_t high = known ? s->best->bottleneck : s->top;
-        if (known && high - low <= high / PRECISION) break;
+        if (known && high - low <= high / AX_SEG_PRECISION) break;
         if (!known && low > high) return true;
         if (roof < high) high = roof;
         if ((known && low >= high) || search->work_left <= least) return false;
@@ -210,6 +209,16 @@ static void improve(struct solver *s, int *order, int64_t work)
     }
 }
 
+/* The bottleneck is settled: fewer bytes between the stages. */
+static void cross_less(struct solver *s, int few, int *order, int64_t work)
+{
+    struct ax_lattice_beam all = {0};
+    if (over_lattice(s, few, all, work)) return;
+    over_lattice(s, 0, (struct ax_lattice_beam){.width = 16}, work);
+    order_of(s, order);
+    over_lattice(s, 0, (struct ax_lattice_beam){NEIGHBOURS, order}, work);
+}
+
 static int64_t top_of(const struct ax_seg_problem *p)
 {
     const struct ax_seg_rates *r = &p->rates;
@@ -261,14 +270,25 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     s.work_left = work;
     over_lattice(&s, 0, (struct ax_lattice_beam){.width = 1}, work); /* the linear order */
     int max_ideals = opt->max_ideals ? opt->max_ideals : 100000;
-    int few = max_ideals < FEW ? max_ideals : FEW;
+    int few = max_ideals < FEW ? max_ideals : FEW, *order = AX_NEW(&own, int, p->n_nodes);
     struct ax_lattice_beam all = {0};
-    if (!over_lattice(&s, few, all, s.work_left) && s.work_left > 0) {
+    bool done = false, same = ax_seg_same_cores(opt) > 0;
+    if (same && out->bottleneck >= 0) {
+        over_lattice(&s, 0, (struct ax_lattice_beam){.width = 16}, work / 20);
+        struct ax_seg_proof proof = {p, opt, out, s.proven, s.scratch, max_ideals, s.work_left / 4 * 3};
+        done = ax_seg_prove(&proof);
+        s.work_left -= s.work_left / 4 * 3 - (proof.work > 0 ? proof.work : 0);
+        s.proven = proof.proven;
+        out->exact = done;
+    }
+    if (done)
+        cross_less(&s, few, order, work / 8);
+    else if (!over_lattice(&s, few, all, s.work_left) && s.work_left > 0) {
         for (int width = 64; width > 1 && !over_lattice(&s, 0, (struct ax_lattice_beam){.width = width}, work / 8);
              width /= 4) {
         }
-        if (out->bottleneck >= 0) improve(&s, AX_NEW(&own, int, p->n_nodes), work / 3);
-        over_lattice(&s, max_ideals, all, s.work_left);
+        if (out->bottleneck >= 0) improve(&s, order, work / 3);
+        if (!same) over_lattice(&s, max_ideals, all, s.work_left);
     }
     ax_arena_free(&own);
     if (out->bottleneck < 0)
@@ -277,6 +297,6 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
             "No cut into %d segments keeps each within %lld bytes of parameters. Ask for more segments or allow more "
             "bytes.",
             opt->n_stages, (long long)opt->max_stage_params);
-    out->lower_bound = out->exact ? out->bottleneck : s.proven < out->bottleneck ? s.proven : out->bottleneck;
+    out->lower_bound = s.proven < out->bottleneck ? s.proven : out->bottleneck;
     return AX_OK;
 }

@@ -1,11 +1,12 @@
 /* The partitioner: a chain of stages over a DAG whose slowest stage is as fast as can be.
  *
- * A partition is a chain of ideals (lattice.h). For a bound B on the slowest stage, dynamic programming over the ideals finds
- * whether n stages reach the whole set; an ideal is looked at only where what lies before and what lies behind can still keep
- * B. B is bisected between a proven lower bound and the best partition known. Where the DAG has more ideals than can be held,
- * only some are (a beam around few live bytes, always with the linear order); the answer is then feasible, and the bound
- * that is printed beside it is what was proven. All counts are of work, never of time: the same input gives the same answer
- * on every machine. */
+ * A partition is a chain of ideals (lattice.h). Where every stage has as many cores (prove.h), nodes that belong together in
+ * any good enough partition are taken together (reduce.h), and for a bound B on the slowest stage a search over the ideals of
+ * what is left (reach.h) finds whether n stages can keep it; B is bisected between a proven lower bound and the best partition
+ * known. Else dynamic programming over ideals and stages (search.h) answers; it also finds the fewest crossing bytes. Where the
+ * DAG has more ideals than can be held, only some are (a beam around few live bytes, always with the linear order); the answer
+ * is then feasible, and the bound that is printed beside it is what was proven. All counts are of work, never of time: the
+ * same input gives the same answer on every machine. */
 #ifndef AX_SEGMENTER_SOLVE_H
 #define AX_SEGMENTER_SOLVE_H
 
@@ -31,7 +32,7 @@ struct ax_seg_solution {
     int64_t lower_bound;    /* proven for every partition; equal to bottleneck when optimal */
     int64_t crossing_bytes; /* made in one stage, read in later ones; once for each that reads */
     int64_t n_ideals;       /* looked at; for reports */
-    bool exact;             /* all ideals were */
+    bool exact;             /* none better was left out */
 };
 
 /* AX_LIMIT when max_stage_params cannot be kept, AX_INVALID_ARGUMENT when the graph has fewer nodes than stages. stage_of is in

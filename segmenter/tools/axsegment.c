@@ -31,7 +31,8 @@ static const struct ax_option options[] = {
     {"list_cuts", 0, NULL, AX_OPT_FLAG, AT(list_cuts), NULL, NULL, "List the tensors for --cuts, and what crosses there.",
      NULL},
     {"effort", 0, "N", AX_OPT_INT, AT(effort), "1", "1..1000",
-     "How long the solver looks for the proof where a graph has very many cuts: N times a million of them, some N seconds.",
+     "How long the solver looks for the proof where a graph has very many cuts: N times two million of them, at most some N "
+     "seconds.",
      NULL},
     {"balance", 0, "RATIO", AX_OPT_FLOAT, AT(balance), "1.05", "1..",
      "With --by profile: measure, correct and solve again until the slowest segment is within this ratio of the mean.",

@@ -25,7 +25,8 @@ struct dag {
     uint32_t preds[16];
 };
 
-/* Each node makes one or two tensors; each node reads some earlier tensors or an input of the model. */
+/* Each node makes one or two tensors; each node reads some earlier tensors or an input of the model. Some are views: they cost
+ * nothing and make what they read. */
 static void random_dag(struct dag *d, int n)
 {
     static int consumers[64][16];
@@ -33,20 +34,25 @@ static void random_dag(struct dag *d, int n)
     memset(d, 0, sizeof *d);
     struct ax_seg_node *nodes = AX_NEW(&d->mem, struct ax_seg_node, n);
     int n_tensors = 0, n_inputs = 1 + (int)rnd(2), density = 1 + (int)rnd(3), span = 1 + (int)rnd((uint32_t)n);
+    uint32_t views = rnd(3);
     memset(tensors, 0, sizeof tensors);
     for (int i = 0; i < n_inputs; i++) tensors[n_tensors++] = (struct ax_seg_tensor){.producer = -1, .bytes = rnd(50)};
     for (int v = 0; v < n; v++) {
-        nodes[v] = (struct ax_seg_node){rnd(4) ? rnd(100) : 0, rnd(3) ? rnd(60) : 0};
+        bool view = rnd(4) < views;
+        int64_t read = 0;
+        if (!view) nodes[v] = (struct ax_seg_node){rnd(4) ? rnd(100) : 0, rnd(3) ? rnd(60) : 0};
         for (int k = 0; k < density; k++) {
             int from = (int)rnd((uint32_t)n_tensors);
             if (tensors[from].producer >= 0 && tensors[from].producer < v - span) from = n_tensors - 1;
             struct ax_seg_tensor *t = &tensors[from];
             if (t->n_consumers && consumers[from][t->n_consumers - 1] == v) continue;
             consumers[from][t->n_consumers++] = v;
+            read += t->bytes;
             if (t->producer >= 0) d->preds[v] |= 1u << t->producer;
         }
         for (int k = 0; k <= (int)rnd(2); k++)
-            tensors[n_tensors++] = (struct ax_seg_tensor){.producer = v, .bytes = rnd(40), .is_output = !rnd(6)};
+            tensors[n_tensors++] =
+                (struct ax_seg_tensor){.producer = v, .bytes = view && !k ? read : rnd(40), .is_output = !rnd(6)};
     }
     for (int t = 0; t < n_tensors; t++)
         tensors[t].consumers = ax_arena_copy(&d->mem, consumers[t], sizeof(int) * (size_t)(tensors[t].n_consumers + 1));

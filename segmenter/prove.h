@@ -1,0 +1,26 @@
+/* The best bottleneck, and the proof that none is better, where every stage has as many cores. */
+#ifndef AX_SEGMENTER_PROVE_H
+#define AX_SEGMENTER_PROVE_H
+
+#include "solve.h"
+
+/* What the bound may be short of, since moves round down: some picoseconds in 1 ms. */
+enum { AX_SEG_PRECISION = 100000000 };
+
+struct ax_seg_proof {
+    const struct ax_seg_problem *p;
+    const struct ax_seg_solve_options *opt;
+    struct ax_seg_solution *best; /* known before; becomes better */
+    int64_t proven;               /* no partition is below; rises */
+    int *scratch;                 /* n_nodes */
+    int max_ideals;
+    int64_t work; /* ideals that may be visited; sinks */
+};
+
+/* Cores of every stage, where all have as many; else 0. */
+int ax_seg_same_cores(const struct ax_seg_solve_options *opt);
+
+/* True when best is proven. */
+bool ax_seg_prove(struct ax_seg_proof *f);
+
+#endif
