@@ -111,7 +111,8 @@ static const struct ax_tool tool = {
     "runs a compiled model on pictures, videos or tensors",
     "MODEL is a name under build/ (NAME for build/NAME/NAME/1), a folder that axcompile or axsegment wrote, a model.json, an "
     ".axmodel "
-    "or a partition.json, whose segments run as a pipeline; or the descriptor of a cascade, whose stages are models of their "
+    "or a partition.json (of any name), whose segments run as a pipeline; or the descriptor of a cascade, whose stages are "
+    "models of their "
     "own. "
     "A MODEL.onnx is compiled on the first run. "
     "INPUT is a picture (JPEG, PNG, BMP, WebP...), a video, a folder of such, @FILE for a list of such, a camera "

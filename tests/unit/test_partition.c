@@ -10,6 +10,7 @@
 
 #include "files/device.h"
 #include "files/partition.h"
+#include "temp.h"
 
 static void round_trip(void **state)
 {
@@ -75,6 +76,37 @@ static void mistakes(void **state)
     }
 }
 
+static void by_content(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is;
+    } files[] = {
+        {"{\"format\": \"axon-partition\"}", true},
+        {" \r\n\t{\"a\": 1, \"format\": \"axon-partition\", \"version\": 9}", true},
+        {"", false},
+        {"  ", false},
+        {"{", false},
+        {"[\"format\", \"axon-partition\"]", false},
+        {"{\"format\": 5}", false},
+        {"{}", false},
+        {"{\"format\": \"axon-profile\"}", false},
+        {"\x89"
+         "AXM\r\n\x1a\n",
+         false},
+    };
+    char path[TEMP_PATH];
+    struct ax_error err;
+    snprintf(path, sizeof path, "%s/any", temp_dir());
+    assert_false(ax_partition_is(path));
+    assert_false(ax_partition_is(temp_dir()));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_int_equal(ax_file_write_text(path, files[i].text, &err), AX_OK);
+        if (ax_partition_is(path) != files[i].is) fail_msg("'%s'", files[i].text);
+    }
+}
+
 static void rates(void **state)
 {
     (void)state;
@@ -89,6 +121,7 @@ static void rates(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(mistakes), cmocka_unit_test(rates)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(mistakes), cmocka_unit_test(by_content),
+                                       cmocka_unit_test(rates)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
