@@ -18,6 +18,7 @@ struct search {
     struct label *labels; /* n + 1 an ideal */
     struct ax_seg_walk walk;
     struct start *start;
+    int64_t *least_live; /* by ideal: the fewest live bytes of those above it; NULL without a limit of crossing bytes */
     int64_t cores_behind[AX_SEG_MAX_STAGES + 1]; /* replicas of stages k .. n - 1 */
 };
 
@@ -126,7 +127,7 @@ static bool visit(void *ctx, const struct ax_seg_frame *f)
         rejected(w, grows, st->power);
         return false;
     }
-    if (w->s->crossing_limit && st->crossing + f->bytes.crossing >= w->s->crossing_limit) return false;
+    if (w->least_live && st->crossing + f->bytes.crossing + w->least_live[f->ideal] >= w->s->crossing_limit) return false;
     int64_t cost = grows + ax_seg_move(f->bytes.out, r->out);
     for (int i = 0; i < st->n_ks; i++) offer(w, st->ideal, f->ideal, st->ks[i], cost, f->bytes.crossing);
     return true;
@@ -174,6 +175,19 @@ static void extract(struct search *w, int *stage_of, int *replicas)
     }
 }
 
+static void find_least_live(struct search *w)
+{
+    const struct ax_lattice *l = w->s->lattice;
+    w->least_live = malloc(sizeof *w->least_live * (size_t)l->n_ideals);
+    if (!w->least_live) abort();
+    for (int i = l->n_ideals - 1; i >= 0; i--) {
+        int64_t least = l->live[i];
+        for (int e = l->first_edge[i]; e < l->first_edge[i + 1]; e++)
+            if (w->least_live[l->edge_to[e]] < least) least = w->least_live[l->edge_to[e]];
+        w->least_live[i] = least;
+    }
+}
+
 static void begin(struct search *w)
 {
     const struct ax_lattice *l = w->s->lattice;
@@ -182,6 +196,7 @@ static void begin(struct search *w)
     if (!w->labels) abort();
     for (int64_t i = 0; i < n_labels; i++) w->labels[i].from = -1;
     label_at(w, 0, 0)->from = 0;
+    if (w->s->crossing_limit) find_least_live(w);
     ax_seg_walk_make(&w->walk, w->s->p, w->s->links, l->n_ideals);
     for (int k = w->n - 1; k >= 0; k--)
         w->cores_behind[k] = w->cores_behind[k + 1] + (w->s->opt->replicas ? w->s->opt->replicas[k] : 1);
@@ -212,5 +227,6 @@ enum ax_seg_answer ax_seg_search(struct ax_seg_search *s, int64_t bound, bool an
     if (answer == AX_SEG_YES) extract(&w, stage_of, replicas);
     ax_seg_walk_free(&w.walk);
     free(w.labels);
+    free(w.least_live);
     return answer;
 }

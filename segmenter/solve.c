@@ -6,6 +6,7 @@
 #include "bound.h"
 #include "lattice.h"
 #include "prove.h"
+#include "reduce.h"
 #include "search.h"
 #include "solve.h"
 
@@ -116,6 +117,30 @@ static int64_t least_above(const struct solver *s, const struct ax_seg_search *s
     return s->opt->n_cores || search->next_bound <= mid ? mid + 1 : search->next_bound;
 }
 
+/* Among partitions as fast as the best one, that of fewest cores, then fewest crossing bytes. group: by node, that of the
+ * search's problem; NULL: they are the same. False when the work was used up before the end. */
+static bool cross_fewest(struct solver *s, struct ax_seg_search *search, const int *group)
+{
+    int replicas[AX_SEG_MAX_STAGES], n = s->p->n_nodes;
+    struct ax_seg_solution old = *s->best;
+    if (!s->opt->n_cores) search->crossing_limit = old.crossing_bytes;
+    if (!s->opt->n_cores && !old.crossing_bytes) return true;
+    memcpy(replicas, old.replicas, sizeof replicas);
+    if (ax_seg_search(search, old.bottleneck, false, s->scratch, replicas) != AX_SEG_YES) return search->work_left > 0;
+    int *other = malloc(sizeof(int) * (size_t)(n + 1));
+    if (!other) abort();
+    for (int v = 0; v < n; v++) other[v] = s->scratch[group ? group[v] : v];
+    memcpy(s->scratch, old.stage_of, sizeof(int) * (size_t)n);
+    take(s, other, replicas);
+    if (s->best->bottleneck > old.bottleneck ||
+        (s->best->bottleneck == old.bottleneck && s->best->crossing_bytes > old.crossing_bytes && !s->opt->n_cores)) {
+        memcpy(old.stage_of, s->scratch, sizeof(int) * (size_t)n);
+        *s->best = old;
+    }
+    free(other);
+    return search->work_left > 0;
+}
+
 /* The best partition over the lattice into s->best, if it beats what is there (bottleneck -1: nothing is). With an exact
  * lattice the proven bound rises: is what is known the best? Often it is, and one question says so; where that is too hard,
  * lower bounds are asked for. Returns false when the work was used up before the end. */
@@ -152,22 +177,7 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
         }
     }
     if (search->work_left <= 0) return false;
-    if (!s->opt->n_cores) search->crossing_limit = s->best->crossing_bytes;
-    if (!s->opt->n_cores && !s->best->crossing_bytes) return true;
-    if (ax_seg_search(search, s->best->bottleneck, false, s->scratch, replicas) == AX_SEG_YES && search->work_left > 0) {
-        struct ax_seg_solution old = *s->best;
-        int *kept = s->best->stage_of, *other = malloc(sizeof(int) * (size_t)(s->p->n_nodes + 1));
-        if (!other) abort();
-        memcpy(other, kept, sizeof(int) * (size_t)s->p->n_nodes);
-        take(s, s->scratch, replicas);
-        if (s->best->bottleneck > old.bottleneck ||
-            (s->best->bottleneck == old.bottleneck && s->best->crossing_bytes > old.crossing_bytes && !s->opt->n_cores)) {
-            memcpy(kept, other, sizeof(int) * (size_t)s->p->n_nodes);
-            *s->best = old;
-        }
-        free(other);
-    }
-    return search->work_left > 0;
+    return cross_fewest(s, search, NULL);
 }
 
 static bool over_lattice(struct solver *s, int max_ideals, struct ax_lattice_beam beam, int64_t work)
@@ -217,6 +227,18 @@ static void cross_less(struct solver *s, int few, int *order, int64_t work)
     over_lattice(s, 0, (struct ax_lattice_beam){.width = 16}, work);
     order_of(s, order);
     over_lattice(s, 0, (struct ax_lattice_beam){NEIGHBOURS, order}, work);
+    struct ax_arena mem = {0};
+    struct ax_seg_reduced r;
+    struct ax_lattice l;
+    struct ax_lattice_limit limit = {s->best->bottleneck * cores_before_last(s->opt), s->opt->n_stages - 1};
+    ax_seg_reduce(s->p, s->best->bottleneck * ax_seg_same_cores(s->opt), s->opt->max_stage_params, &r, &mem);
+    if (!r.hopeless) {
+        ax_lattice_make(&l, &r.p, &r.links, few * 6, &all, &limit);
+        struct ax_seg_search search = {.p = &r.p, .links = &r.links, .lattice = &l, .opt = s->opt, .work_left = work};
+        if (l.n_ideals) cross_fewest(s, &search, r.group);
+        ax_lattice_free(&l);
+    }
+    ax_arena_free(&mem);
 }
 
 static int64_t top_of(const struct ax_seg_problem *p)
