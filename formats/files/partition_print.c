@@ -46,7 +46,7 @@ void ax_partition_print(const struct ax_partition *p, void *file)
             "remaining", "off-chip", "input", "output", "cost", isnan(p->measured_us) ? "" : "     measured");
     for (int k = 0; k < p->n_segments; k++) print_segment(f, p, k);
     fprintf(f, "\nbottleneck: %s, lower bound %s, gap %.2f %%%s\n", ax_partition_cost_text(p, p->bottleneck, a),
-            ax_partition_cost_text(p, p->lower_bound, b), 100 * p->gap, p->gap > 0 ? "" : " (no cut is better)");
+            ax_partition_cost_text(p, p->lower_bound, b), 100 * p->gap, p->gap > 1e-8 ? "" : " (no cut is better)");
 }
 
 void ax_partition_print_crossing(const struct ax_partition *p, void *file)

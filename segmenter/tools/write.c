@@ -1,9 +1,11 @@
 /* The artifact: a .axmodel and a manifest for each segment, and partition.json, together or not at all. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "files/modeljson.h"
@@ -194,8 +196,37 @@ static enum ax_status add_descriptor(struct ax_segment_job *j, struct ax_commit 
     return s;
 }
 
+/* -- segments of an earlier cut into the same folder -- */
+
+static bool is_new(const struct ax_partition *p, const char *file)
+{
+    for (int k = 0; k < p->n_segments; k++)
+        if (!strcmp(p->segments[k].file, file)) return true;
+    return false;
+}
+
+/* Who takes all NAME_segment_*.axmodel must not find two cuts mixed. Only what the old partition.json of the same model names,
+ * under the names that axsegment gives. */
+static void remove_old(struct ax_segment_job *j, const struct ax_partition *old, const struct ax_partition *p)
+{
+    if (!old->name || strcmp(old->name, p->name)) return;
+    for (int k = 0; k < old->n_segments; k++) {
+        const char *stem = ax_arena_printf(&j->mem, "%s_segment_%d_of_%d", old->name, k, old->n_segments);
+        const char *file = ax_arena_printf(&j->mem, "%s.axmodel", stem);
+        const char *path = ax_path_join(&j->mem, j->dir, file);
+        if (strcmp(old->segments[k].file, file) || is_new(p, file) || same_file(path, j->model_path)) continue;
+        if (unlink(path) && errno != ENOENT)
+            fprintf(stderr, "axsegment: warning: %s, of an earlier cut, cannot be removed: %s\n", path, strerror(errno));
+        else
+            unlink(ax_path_join(&j->mem, j->dir, ax_arena_printf(&j->mem, "%s.json", stem)));
+    }
+}
+
 enum ax_status ax_segment_write(struct ax_segment_job *j, struct ax_partition *p, struct ax_error *err)
 {
+    struct ax_error none;
+    struct ax_partition old;
+    bool was_cut = !ax_partition_read(ax_path_join(&j->mem, j->dir, "partition.json"), &old, &j->mem, &none);
     struct ax_commit *c = ax_commit_new();
     enum ax_status s = ax_commit_dir(c, j->dir, err);
     if (!s && !j->temporary) p->source = relative(&j->mem, j->dir, j->model_path);
@@ -204,6 +235,7 @@ enum ax_status ax_segment_write(struct ax_segment_job *j, struct ax_partition *p
     if (!s) s = ax_commit_add_text(c, ax_path_join(&j->mem, j->dir, "partition.json"), text, err);
     if (!s) s = add_descriptor(j, c, err);
     if (!s) s = ax_commit_finish(c, err);
+    if (!s && was_cut) remove_old(j, &old, p);
     ax_commit_free(c);
     free(text);
     return s;

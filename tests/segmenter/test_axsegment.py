@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,37 @@ def sizes_and_files(tmp, model):
     run("axsegment", model.parent / "model.json", "--num_segments=3", "-o", out)
     assert first == ((out / "partition.json").read_bytes(), (out / p["segments"][0]["file"]).read_bytes()), "not reproducible"
     run("axsegment", out / p["segments"][0]["file"], "-n", 2, "-o", tmp / "again")  # a segment is a model
+
+
+def another_number(tmp, model):
+    """A new cut into the same folder takes the place of the old one, and of nothing else."""
+    out, segments = tmp / "place", lambda: sorted(f.name for f in out.glob("*_segment_*"))
+    run("axsegment", model, "-n", 4, "-o", out)
+    name = json.loads((out / "partition.json").read_text())["name"]
+    four = segments()
+    assert len(four) == 8, four
+    own = [out / f"{name}_segment_0_of_5.axmodel", out / f"{name}_segment_notes.txt", out / "model.bin"]
+    for f in own:
+        f.write_text("mine")
+    run("axsegment", model, "-n", 2, "--max_segment_bytes", 100, "-o", out, code=3)
+    assert set(four) <= set(segments()), "a failed cut took the old one away"
+    run("axsegment", model, "-n", 2, "--name", "other", "-o", out)
+    assert set(four) <= set(segments()), "segments of another model were taken away"
+    shutil.rmtree(out)
+    run("axsegment", model, "-n", 4, "-o", out)
+    for f in own:
+        f.write_text("mine")
+    (out / four[-1]).unlink()
+    run("axsegment", model, "-n", 2, "-o", out)
+    p = json.loads((out / "partition.json").read_text())
+    want = [s["file"] for s in p["segments"]] + [s["file"].replace(".axmodel", ".json") for s in p["segments"]]
+    assert segments() == sorted(want + [f.name for f in own[:2]]), segments()
+    assert all(f.read_text() == "mine" for f in own)
+    run("axsegment", out / p["segments"][1]["file"], "-n", 2, "-o", out)  # a segment cut where it lies stays
+    assert (out / p["segments"][1]["file"]).exists()
+    (out / "partition.json").write_text("{")  # an old one that cannot be read takes nothing with it
+    run("axsegment", model, "-n", 3, "-o", out)
+    assert (out / p["segments"][0]["file"]).exists()
 
 
 def numbers_and_limits(tmp, model):
@@ -262,6 +294,7 @@ def ours(tmp):
     models = bits(tmp)
     for model in models:
         sizes_and_files(tmp, model)
+    another_number(tmp, models[1])
     numbers_and_limits(tmp, models[1])
     cuts_by_hand(tmp, models[0])
     check(tmp, models[1])
