@@ -62,6 +62,6 @@ struct ax_times pl_times_sum(const struct pl_times *t)
     struct ax_times s = {.count = t->count};
     if (!t->count) return s;
     s.min = t->min, s.max = t->max, s.mean = t->sum / (int64_t)t->count;
-    s.p50 = percentile(t, 50), s.p90 = percentile(t, 90), s.p95 = percentile(t, 95), s.p99 = percentile(t, 99);
+    s.p10 = percentile(t, 10), s.p50 = percentile(t, 50), s.p90 = percentile(t, 90), s.p95 = percentile(t, 95), s.p99 = percentile(t, 99);
     return s;
 }

@@ -61,6 +61,7 @@ static void write_stages(struct ax_json_writer *w, const struct ax_bench *b)
         ax_jw_double(w, "median_ms", (double)s->run.p50 * 1e-6);
         ax_jw_double(w, "mean_ms", (double)s->run.mean * 1e-6);
         ax_jw_double(w, "cpu_ms", (double)s->cpu.p50 * 1e-6);
+        ax_jw_double(w, "cpu_p10_ms", (double)s->cpu.p10 * 1e-6);
         ax_jw_double(w, "p95_ms", (double)s->run.p95 * 1e-6);
         ax_jw_double(w, "p99_ms", (double)s->run.p99 * 1e-6);
         ax_jw_double(w, "occupancy", s->occupancy);

@@ -25,7 +25,13 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Sorts the list. */
+/* Sort the list. */
+static double fastest_tenth(double *list, int64_t n)
+{
+    qsort(list, (size_t)n, sizeof *list, by_value);
+    return n ? list[(n - 1) / 10] : 0;
+}
+
 static double median(double *list, int64_t n)
 {
     qsort(list, (size_t)n, sizeof *list, by_value);
@@ -167,7 +173,7 @@ double ax_segment_slowest_ns(const struct ax_segment_job *j)
     return slowest;
 }
 
-/* How far the bottleneck's median moves from one group of runs to the next: half the range, relative. */
+/* How far the bottleneck moves from one group of runs to the next: half the range, relative. */
 static double noise_of(const struct ax_segment_job *j, const struct times *t)
 {
     double low = INFINITY, high = 0, *part = malloc(sizeof(double) * (size_t)(t->n + 1));
@@ -177,7 +183,7 @@ static double noise_of(const struct ax_segment_job *j, const struct times *t)
         int64_t first = t->n * g / GROUPS, n = t->n * (g + 1) / GROUPS - first;
         for (int k = 0; k < j->n_segments; k++) {
             memcpy(part, row_of(t, k) + first, sizeof(double) * (size_t)n);
-            double ns = median(part, n) / j->solution.replicas[k];
+            double ns = fastest_tenth(part, n) / j->solution.replicas[k];
             if (ns > slowest) slowest = ns;
         }
         low = slowest < low ? slowest : low;
@@ -192,7 +198,7 @@ static void fill_segments(struct ax_segment_job *j, struct times *t)
     double sum = 0;
     j->noise = noise_of(j, t);
     for (int k = 0; k < j->n_segments; k++) {
-        j->segment_ns[k] = median(row_of(t, k), t->n);
+        j->segment_ns[k] = fastest_tenth(row_of(t, k), t->n);
         sum += j->segment_ns[k] / j->solution.replicas[k];
     }
     j->balance = sum > 0 ? ax_segment_slowest_ns(j) / (sum / j->n_segments) : 1;

@@ -1,5 +1,6 @@
 /* Measuring segments where they meet the state of a pipeline: all of them at once, each on its cores. What counts is the time
- * that their threads computed: what other processes took of the cores meanwhile says nothing about the cut. */
+ * that their threads computed, and of the runs the fastest tenth: what other processes and machines took of the cores, their
+ * caches and their clock meanwhile says nothing about the cut. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,8 +10,8 @@
 #include "base/file.h"
 #include "tools/job.h"
 
-enum { WARM_UP = 8, GROUPS = 4 };
-static const double most_seconds = 5;
+enum { WARM_UP = 8, GROUPS = 6 };
+static const double least_seconds = 1, most_seconds = 5; /* a moment without others is likely within the least */
 
 struct line {
     struct ax_context *context;
@@ -134,25 +135,33 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* In a group. */
+static int64_t runs_of(const struct ax_segment_job *j, struct line *l)
+{
+    struct ax_pipeline_stats warm_up;
+    int64_t n = j->set->count / GROUPS;
+    ax_pipeline_stats(l->pipeline, &warm_up);
+    double seconds = (double)warm_up.elapsed_ns * 1e-9 / WARM_UP * GROUPS; /* for each run of a group */
+    if (seconds > 0) {
+        if ((double)n * seconds < least_seconds) n = (int64_t)(least_seconds / seconds);
+        if ((double)n * seconds > most_seconds || j->simulated) n = (int64_t)(most_seconds / seconds);
+    }
+    return n < WARM_UP ? WARM_UP : n;
+}
+
 static enum ax_status run_groups(struct ax_segment_job *j, struct line *l, struct ax_error *err)
 {
     double ns[AX_SEG_MAX_STAGES][GROUPS], slowest[GROUPS] = {0}, sum = 0;
     struct ax_pipeline_stats all;
     struct ax_stage_stats stage;
     enum ax_status s = run(l, WARM_UP, err);
-    int64_t n = j->set->count / GROUPS;
-    ax_pipeline_stats(l->pipeline, &all);
-    if (all.elapsed_ns > 0) { /* no longer than most_seconds */
-        double each = (double)all.elapsed_ns / WARM_UP * 1e-9;
-        if ((double)n * each * GROUPS > most_seconds || j->simulated) n = (int64_t)(most_seconds / GROUPS / each);
-    }
-    if (n < WARM_UP) n = WARM_UP;
+    int64_t n = runs_of(j, l);
     for (int g = 0; g < GROUPS && !s; g++) {
         ax_pipeline_reset_stats(l->pipeline);
         s = run(l, n, err);
         for (int k = 0; k < j->n_segments && !s; k++) {
             ax_pipeline_stage_stats(l->pipeline, k, &stage);
-            ns[k][g] = (double)stage.cpu.p50;
+            ns[k][g] = (double)stage.cpu.p10;
             double per_core = ns[k][g] / j->solution.replicas[k];
             if (per_core > slowest[g]) slowest[g] = per_core;
         }
@@ -162,7 +171,7 @@ static enum ax_status run_groups(struct ax_segment_job *j, struct line *l, struc
     j->per_second = all.elapsed_ns > 0 ? (double)all.succeeded * 1e9 / (double)all.elapsed_ns : 0;
     for (int k = 0; k < j->n_segments; k++) {
         qsort(ns[k], GROUPS, sizeof ns[k][0], by_value);
-        j->segment_ns[k] = (ns[k][GROUPS / 2 - 1] + ns[k][GROUPS / 2]) / 2;
+        j->segment_ns[k] = ns[k][0];
         sum += j->segment_ns[k] / j->solution.replicas[k];
     }
     qsort(slowest, GROUPS, sizeof slowest[0], by_value);

@@ -16,7 +16,8 @@ else the machine does hits all of them. The columns:
   allows          all that the segments cost over what the slowest costs, by partition.json: the speed-up that the profile allows
   by computing    the same of what their threads computed in the pipeline with fixed cores
   predicted       the slowest segment, by partition.json
-  measured        the same in the pipeline with fixed cores, computed by its thread; and how far it is from predicted
+  measured        the same in the pipeline with fixed cores, computed by its thread in the fastest tenth of its runs, the least of
+                  the rounds; and how far it is from predicted
   same clock      how far it is from predicted as a share of all segments together: a machine that became faster or slower since
                   the partition was made spoils the former, not this one
   lent            the share of the segments' runs that cores of the other segment did
@@ -60,7 +61,7 @@ def one_round(model, parts, seconds, run_ms, turn):
     ways = ways[turn % len(ways):] + ways[:turn % len(ways)]
     b = {name: bench(what, cores, seconds, run_ms, *more) for name, what, cores, *more in ways}
     rate = {name: b[name]["throughput_per_second"] for name in b}
-    cpu = [s["cpu_ms"] for s in b["fixed"]["segments"]]
+    cpu = [s["cpu_p10_ms"] for s in b["fixed"]["segments"]]
     runs = len(cpu) * b["segments"]["count"]
     return {"one": rate["one"], "wide": rate["wide"] / rate["one"], "twins": rate["twins"] / rate["one"],
             "segments": rate["segments"] / rate["one"], "of_twins": rate["segments"] / rate["twins"],
@@ -79,6 +80,7 @@ def measure(model, budget):
     while len(rounds) < 3 or (len(rounds) < opt.rounds and time.monotonic() - begin < budget):
         rounds.append(one_round(model, parts, seconds, run_ms, len(rounds)))
     m = {k: statistics.median(r[k] for r in rounds) for k in rounds[0]}
+    m["slowest_ms"] = min(r["slowest_ms"] for r in rounds)
     predicted, costs = p["bottleneck"] / 1e3, [s["cost"] for s in p["segments"]]
     allows = sum(costs) / max(costs)
     return {"model": name, "rounds": len(rounds), "one_core_per_second": m["one"], "two_cores": m["wide"],

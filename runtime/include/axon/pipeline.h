@@ -174,7 +174,7 @@ enum ax_status ax_pipeline_cancel(struct ax_pipeline *p, uint64_t request);
 
 struct ax_times { /* nanoseconds; percentiles within 2 % */
     uint64_t count;
-    int64_t min, mean, p50, p90, p95, p99, max;
+    int64_t min, mean, p10, p50, p90, p95, p99, max;
 };
 
 struct ax_pipeline_stats {
