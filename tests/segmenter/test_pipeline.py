@@ -56,6 +56,7 @@ def one(tmp, name):
         parts = tmp / f"{name}-{n}"
         run("axsegment", whole, "-n", n, "--by", "latency", "-o", parts)
         print(run("pipeline_bits", "--no_copies", parts / "partition.json"), end="")
+        print(run("pipeline_stress", parts / "partition.json", 1000), end="")
         assert run("axrun", parts, folder / "images") == want, f"{name}, {n} segments"
         run("axrun", parts / "partition.json", folder / "images")
         shown = json.loads(run("axbench", parts, "--count", 20, "--json"))
