@@ -166,9 +166,31 @@ static void meet(const struct ax_segment *own, const struct ax_segment *other, b
     }
 }
 
-static enum ax_status lower(const struct ax_graph *g, struct ax_segment *s, const struct neighbours *with, struct ax_error *err)
+/* Names of what segment k gives to others or takes from them. */
+static const char **shared_names(const struct ax_segment *parts, int n, int k, int *count, struct ax_arena *mem)
+{
+    const struct ax_graph *own = parts[k].graph;
+    const char **list = AX_NEW(mem, const char *, own->n_inputs + own->n_outputs + 1);
+    *count = 0;
+    for (int i = 0; i < own->n_inputs + own->n_outputs; i++) {
+        bool in = i < own->n_inputs;
+        const char *name = own->values[in ? own->inputs[i] : own->outputs[i - own->n_inputs]].name;
+        bool shared = false;
+        for (int j = 0; j < n && !shared; j++) {
+            int v = j == k ? AX_NONE : ax_graph_find_value(parts[j].graph, name);
+            shared = v != AX_NONE && (in ? ax_is_graph_output(parts[j].graph, v) : ax_is_graph_input(parts[j].graph, v));
+        }
+        if (shared) list[(*count)++] = name;
+    }
+    return list;
+}
+
+static enum ax_status lower(const struct ax_graph *g, struct ax_segment *parts, int n, int k, const struct neighbours *with,
+                            struct ax_arena *mem, struct ax_error *err)
 {
     struct ax_lower_options own = {.own_ports = 1, .neighbours = with->list, .n_neighbours = with->n};
+    struct ax_segment *s = &parts[k];
+    own.straight = shared_names(parts, n, k, &own.n_straight, mem);
     ax_program_free(s->program);
     s->program = NULL;
     enum ax_status st = ax_lower(s->graph, &own, &s->program, NULL, err);
@@ -188,7 +210,7 @@ static enum ax_status lower_all(const struct ax_graph *g, struct ax_segment *par
         int k = *at = turn < n ? turn : 2 * n - 1 - turn;
         for (int i = 0; i < k; i++) meet(&parts[k], &parts[i], true, &with, &mem);
         for (int i = k + 1; i < n && turn >= n; i++) meet(&parts[k], &parts[i], false, &with, &mem);
-        if (turn < n || with.narrow) s = lower(g, &parts[k], &with, err);
+        if (turn < n || with.narrow) s = lower(g, parts, n, k, &with, &mem, err);
     }
     ax_arena_free(&mem);
     return s;

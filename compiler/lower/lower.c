@@ -14,12 +14,20 @@ static bool same_perm(const struct ax_node *a, const struct ax_node *b, int rank
     return !memcmp(p, q, sizeof *p * (size_t)rank);
 }
 
+/* Whether the port of value v may take in a transpose. */
+static bool bends(const struct low *L, int v)
+{
+    for (int i = 0; i < L->opt.n_straight; i++)
+        if (!strcmp(L->opt.straight[i], low_value(L, v)->name)) return false;
+    return !L->plain_ports;
+}
+
 /* The transpose that all uses of an input are (several equal ones alike), or NULL. */
 static const struct ax_node *input_transpose(const struct low *L, int v)
 {
     const struct ax_graph *g = L->g;
     int first = L->uses.start[v], n = ax_use_count(&L->uses, v);
-    if (L->plain_ports || !n || ax_is_graph_output(g, v)) return NULL;
+    if (!bends(L, v) || !n || ax_is_graph_output(g, v)) return NULL;
     const struct ax_node *t = &g->nodes[L->uses.users[first]];
     for (int i = 0; i < n; i++) {
         const struct ax_node *u = &g->nodes[L->uses.users[first + i]];
@@ -83,7 +91,7 @@ static void input_port(struct low *L, int v, struct ax_port *port)
 static const struct ax_node *output_transpose(const struct low *L, int v)
 {
     int producer = low_value(L, v)->producer;
-    if (L->plain_ports || producer == AX_NONE || ax_use_count(&L->uses, v)) return NULL;
+    if (!bends(L, v) || producer == AX_NONE || ax_use_count(&L->uses, v)) return NULL;
     const struct ax_node *t = &L->g->nodes[producer];
     if (t->op != AX_OP_TRANSPOSE || !ax_node_attr(t, "perm")) return NULL;
     bool at_input = ax_is_graph_input(L->g, t->inputs[0]) && input_transpose(L, t->inputs[0]);

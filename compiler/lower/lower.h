@@ -18,6 +18,8 @@ struct ax_lower_options {
     int own_ports; /* inputs and outputs share no place of the arena with others: pipelines then put them elsewhere */
     const struct ax_lower_neighbour *neighbours; /* a port may have several */
     int n_neighbours;
+    const char *const *straight; /* ports that take in no transpose: both sides then have the tensor's own order */
+    int n_straight;
 };
 /* *out is released with ax_program_free. operand_of (n_values entries, may be NULL) receives the operand of each value,
  * or -1 where it has none (fused away, or not stored).
