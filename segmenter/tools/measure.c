@@ -278,6 +278,7 @@ static void restore(struct ax_segment_job *j, const struct kept *k)
     j->predicted_ns = k->predicted;
     j->per_second = k->per_second;
     for (int v = 0; v < j->graph->n_nodes; v++) j->costs.nodes[v].compute = k->compute[v];
+    ax_seg_complete(&j->costs.problem, &j->solution); /* its stages under the costs as they were corrected */
 }
 
 static bool same_cut(const struct ax_segment_job *j, const struct ax_seg_solution *a, const struct ax_seg_solution *b)

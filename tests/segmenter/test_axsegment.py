@@ -265,9 +265,11 @@ def simulated(tmp, model):
 
 
 def measured(tmp, model):
-    p = json.loads(run("axsegment", model, "-n", 2, "--by", "profile", "--count", 10, "--rounds", 3, "--json", "-o",
+    p = json.loads(run("axsegment", model, "-n", 2, "--by", "profile", "--count", 10, "--rounds", 3, "--balance", 1, "--json", "-o",
                        tmp / "measured").stdout)
     assert p["measured_us"] > 0 and p["balance"] >= 1 and all(s["measured_us"] > 0 for s in p["segments"])
+    for s in p["segments"]:  # the costs that are written are corrected by this measurement
+        assert abs(s["cost"] - s["measured_us"]) < 0.01 * s["measured_us"], s
 
 
 def from_onnx(tmp):
