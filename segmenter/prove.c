@@ -74,7 +74,7 @@ static void leave(struct room *p)
 static void reduce(const struct ax_seg_proof *f, int64_t bound, struct room *p)
 {
     *p = (struct room){.bound = bound};
-    ax_seg_reduce(f->p, bound * ax_seg_same_cores(f->opt), f->opt->max_stage_params, &p->r, &p->mem);
+    ax_seg_reduce(f->p, bound * ax_seg_same_cores(f->opt), f->opt->max_stage_params, AX_SEG_IN_FASTEST, &p->r, &p->mem);
 }
 
 static void enumerate(const struct ax_seg_proof *f, struct room *p)

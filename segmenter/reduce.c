@@ -17,6 +17,7 @@ struct reducer {
     struct ax_seg_reduced *to;
     struct ax_arena *mem;
     int64_t bound, max_params;
+    bool any_bytes; /* bytes cost nothing: views may as well make more than they take */
     int n_original;
     struct ax_seg_union u;
 };
@@ -64,7 +65,7 @@ static bool moves_back(const struct reducer *r, int v)
         if (t->producer < 0) return false;
         if (t->n_consumers == 1 && !t->is_output) saved += t->bytes;
     }
-    return saved >= 0 && cost <= ax_seg_move(saved, r->to->p.rates.out);
+    return (saved >= 0 || r->any_bytes) && cost <= ax_seg_move(saved, r->to->p.rates.out);
 }
 
 /* To its only successor. */
@@ -76,7 +77,7 @@ static bool moves_on(const struct reducer *r, int v)
     for (int i = k->out_start[v]; i < k->out_start[v + 1]; i++)
         if (r->to->p.tensors[k->out[i]].is_output) return false;
     for (int i = k->in_start[v]; i < k->in_start[v + 1]; i++) saved -= r->to->p.tensors[k->in[i]].bytes;
-    return saved >= 0 && cost <= ax_seg_move(saved, r->to->p.rates.in);
+    return (saved >= 0 || r->any_bytes) && cost <= ax_seg_move(saved, r->to->p.rates.in);
 }
 
 /* Each node takes part in one move at a time: a move must not take apart what another one has put together. */
@@ -132,16 +133,17 @@ static bool join_dear(struct reducer *r)
     return any && !r->to->hopeless;
 }
 
-void ax_seg_reduce(const struct ax_seg_problem *p, int64_t bound, int64_t max_params, struct ax_seg_reduced *out,
-                   struct ax_arena *mem)
+void ax_seg_reduce(const struct ax_seg_problem *p, int64_t bound, int64_t max_params, enum ax_seg_reasons why,
+                   struct ax_seg_reduced *out, struct ax_arena *mem)
 {
     struct reducer r = {.to = out, .mem = mem, .bound = bound, .max_params = max_params, .n_original = p->n_nodes};
+    r.any_bytes = why == AX_SEG_IN_FASTEST && !p->rates.in && !p->rates.out;
     *out = (struct ax_seg_reduced){.p = *p, .next_bound = INT64_MAX};
     out->group = AX_NEW(mem, int, p->n_nodes + 1);
     for (int v = 0; v < p->n_nodes; v++) out->group[v] = v;
     ax_seg_links_make(&out->links, p, mem);
     for (bool more = true; more && !out->hopeless;) {
-        while (join_movers(&r)) apply(&r);
+        while (why != AX_SEG_IN_ALL && join_movers(&r)) apply(&r);
         more = join_dear(&r);
         if (more) apply(&r);
     }

@@ -13,9 +13,15 @@ struct ax_seg_reduced {
     bool hopeless;      /* no partition keeps the bound */
 };
 
-/* For partitions into at most some number of stages none of which costs more than `bound`, if there are any: one of them keeps
- * the groups together, and as few bytes cross in it as in the best. max_params: 0 or what a stage may hold. In mem. */
-void ax_seg_reduce(const struct ax_seg_problem *p, int64_t bound, int64_t max_params, struct ax_seg_reduced *out,
-                   struct ax_arena *mem);
+/* What may be taken together of all partitions none of whose stages costs more than `bound`. */
+enum ax_seg_reasons {
+    AX_SEG_IN_ALL,     /* what is together in each of them */
+    AX_SEG_IN_ONE,     /* in one of the fewest crossing bytes, which may have fewer stages */
+    AX_SEG_IN_FASTEST, /* in one of the fastest, which may have fewer stages */
+};
+
+/* max_params: 0 or what a stage may hold. In mem. */
+void ax_seg_reduce(const struct ax_seg_problem *p, int64_t bound, int64_t max_params, enum ax_seg_reasons why,
+                   struct ax_seg_reduced *out, struct ax_arena *mem);
 
 #endif

@@ -89,14 +89,16 @@ struct solver {
     struct ax_seg_links links;
     struct ax_seg_solution *best; /* stage_of NULL until one is known */
     int *scratch;
+    const int *group;    /* by node, that of the problem in which it is being searched; NULL: they are the same */
     int64_t proven, top; /* no partition is below `proven`; `top` is above every cost */
     int64_t work_left;
 };
 
+/* stage_of: by node of the problem in which it was searched. */
 static void take(struct solver *s, const int *stage_of, const int *replicas)
 {
     struct ax_seg_solution *b = s->best;
-    memcpy(b->stage_of, stage_of, sizeof(int) * (size_t)s->p->n_nodes);
+    for (int v = 0; v < s->p->n_nodes; v++) b->stage_of[v] = stage_of[s->group ? s->group[v] : v];
     memcpy(b->replicas, replicas, sizeof(int) * (size_t)b->n_stages);
     ax_seg_complete(s->p, b);
 }
@@ -117,9 +119,9 @@ static int64_t least_above(const struct solver *s, const struct ax_seg_search *s
     return s->opt->n_cores || search->next_bound <= mid ? mid + 1 : search->next_bound;
 }
 
-/* Among partitions as fast as the best one, that of fewest cores, then fewest crossing bytes. group: by node, that of the
- * search's problem; NULL: they are the same. False when the work was used up before the end. */
-static bool cross_fewest(struct solver *s, struct ax_seg_search *search, const int *group)
+/* Among partitions as fast as the best one, that of fewest cores, then fewest crossing bytes. False when the work was used up
+ * before the end. */
+static bool cross_fewest(struct solver *s, struct ax_seg_search *search)
 {
     int replicas[AX_SEG_MAX_STAGES], n = s->p->n_nodes;
     struct ax_seg_solution old = *s->best;
@@ -127,17 +129,16 @@ static bool cross_fewest(struct solver *s, struct ax_seg_search *search, const i
     if (!s->opt->n_cores && !old.crossing_bytes) return true;
     memcpy(replicas, old.replicas, sizeof replicas);
     if (ax_seg_search(search, old.bottleneck, false, s->scratch, replicas) != AX_SEG_YES) return search->work_left > 0;
-    int *other = malloc(sizeof(int) * (size_t)(n + 1));
-    if (!other) abort();
-    for (int v = 0; v < n; v++) other[v] = s->scratch[group ? group[v] : v];
-    memcpy(s->scratch, old.stage_of, sizeof(int) * (size_t)n);
-    take(s, other, replicas);
+    int *kept = malloc(sizeof(int) * (size_t)(n + 1));
+    if (!kept) abort();
+    memcpy(kept, old.stage_of, sizeof(int) * (size_t)n);
+    take(s, s->scratch, replicas);
     if (s->best->bottleneck > old.bottleneck ||
         (s->best->bottleneck == old.bottleneck && s->best->crossing_bytes > old.crossing_bytes && !s->opt->n_cores)) {
-        memcpy(old.stage_of, s->scratch, sizeof(int) * (size_t)n);
+        memcpy(old.stage_of, kept, sizeof(int) * (size_t)n);
         *s->best = old;
     }
-    free(other);
+    free(kept);
     return search->work_left > 0;
 }
 
@@ -177,23 +178,44 @@ static bool bisect(struct solver *s, struct ax_seg_search *search, bool exact)
         }
     }
     if (search->work_left <= 0) return false;
-    return cross_fewest(s, search, NULL);
+    return cross_fewest(s, search);
 }
 
-static bool over_lattice(struct solver *s, int max_ideals, struct ax_lattice_beam beam, int64_t work)
+static bool over_lattice_of(struct solver *s, const struct ax_seg_problem *p, const struct ax_seg_links *links, int max_ideals,
+                            struct ax_lattice_beam beam, int64_t work)
 {
     struct ax_lattice l;
     struct ax_lattice_limit limit = {INT64_MAX, s->opt->n_stages - 1};
     if (s->best->bottleneck >= 0) limit.cost = s->best->bottleneck * cores_before_last(s->opt);
-    ax_lattice_make(&l, s->p, &s->links, max_ideals, &beam, &limit);
+    ax_lattice_make(&l, p, links, max_ideals, &beam, &limit);
     if (!l.n_ideals) return false;
     if (work > s->work_left) work = s->work_left;
-    struct ax_seg_search search = {.p = s->p, .links = &s->links, .lattice = &l, .opt = s->opt, .work_left = work};
+    struct ax_seg_search search = {.p = p, .links = links, .lattice = &l, .opt = s->opt, .work_left = work};
     bool done = bisect(s, &search, l.exact);
     s->work_left -= work - (search.work_left > 0 ? search.work_left : 0);
     if (l.n_ideals > s->best->n_ideals) s->best->n_ideals = l.n_ideals;
     s->best->exact |= done && l.exact;
     ax_lattice_free(&l);
+    return done;
+}
+
+static bool over_lattice(struct solver *s, int max_ideals, struct ax_lattice_beam beam, int64_t work)
+{
+    return over_lattice_of(s, s->p, &s->links, max_ideals, beam, work);
+}
+
+/* All ideals of what may be cut if nothing is to be slower than what is known. */
+static bool over_reduced(struct solver *s, int max_ideals, enum ax_seg_reasons why, int64_t work)
+{
+    struct ax_arena mem = {0};
+    struct ax_seg_reduced r;
+    bool done = false;
+    if (s->best->bottleneck < 0) return over_lattice(s, max_ideals, (struct ax_lattice_beam){0}, work);
+    ax_seg_reduce(s->p, s->best->bottleneck * most_cores(s->opt), s->opt->max_stage_params, why, &r, &mem);
+    s->group = r.group;
+    if (!r.hopeless) done = over_lattice_of(s, &r.p, &r.links, max_ideals, (struct ax_lattice_beam){0}, work);
+    s->group = NULL;
+    ax_arena_free(&mem);
     return done;
 }
 
@@ -222,23 +244,11 @@ static void improve(struct solver *s, int *order, int64_t work)
 /* The bottleneck is settled: fewer bytes between the stages. */
 static void cross_less(struct solver *s, int few, int *order, int64_t work)
 {
-    struct ax_lattice_beam all = {0};
-    if (over_lattice(s, few, all, work)) return;
+    if (over_reduced(s, few, AX_SEG_IN_ALL, work)) return;
     over_lattice(s, 0, (struct ax_lattice_beam){.width = 16}, work);
     order_of(s, order);
     over_lattice(s, 0, (struct ax_lattice_beam){NEIGHBOURS, order}, work);
-    struct ax_arena mem = {0};
-    struct ax_seg_reduced r;
-    struct ax_lattice l;
-    struct ax_lattice_limit limit = {s->best->bottleneck * cores_before_last(s->opt), s->opt->n_stages - 1};
-    ax_seg_reduce(s->p, s->best->bottleneck * ax_seg_same_cores(s->opt), s->opt->max_stage_params, &r, &mem);
-    if (!r.hopeless) {
-        ax_lattice_make(&l, &r.p, &r.links, few * 6, &all, &limit);
-        struct ax_seg_search search = {.p = &r.p, .links = &r.links, .lattice = &l, .opt = s->opt, .work_left = work};
-        if (l.n_ideals) cross_fewest(s, &search, r.group);
-        ax_lattice_free(&l);
-    }
-    ax_arena_free(&mem);
+    over_reduced(s, few * 6, AX_SEG_IN_ONE, work);
 }
 
 static int64_t top_of(const struct ax_seg_problem *p)
@@ -293,7 +303,6 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     over_lattice(&s, 0, (struct ax_lattice_beam){.width = 1}, work); /* the linear order */
     int max_ideals = opt->max_ideals ? opt->max_ideals : 100000;
     int few = max_ideals < FEW ? max_ideals : FEW, *order = AX_NEW(&own, int, p->n_nodes);
-    struct ax_lattice_beam all = {0};
     bool done = false, same = ax_seg_same_cores(opt) > 0;
     if (same && out->bottleneck >= 0) {
         over_lattice(&s, 0, (struct ax_lattice_beam){.width = 16}, work / 20);
@@ -305,12 +314,12 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     }
     if (done)
         cross_less(&s, few, order, work / 8);
-    else if (!over_lattice(&s, few, all, s.work_left) && s.work_left > 0) {
+    else if (!over_reduced(&s, few, AX_SEG_IN_ALL, s.work_left / 2) && s.work_left > 0) {
         for (int width = 64; width > 1 && !over_lattice(&s, 0, (struct ax_lattice_beam){.width = width}, work / 8);
              width /= 4) {
         }
         if (out->bottleneck >= 0) improve(&s, order, work / 3);
-        if (!same) over_lattice(&s, max_ideals, all, s.work_left);
+        if (!same) over_reduced(&s, max_ideals, AX_SEG_IN_ALL, s.work_left);
     }
     ax_arena_free(&own);
     if (out->bottleneck < 0)
