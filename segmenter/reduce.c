@@ -68,7 +68,14 @@ static bool moves_back(const struct reducer *r, int v)
     return (saved >= 0 || r->any_bytes) && cost <= ax_seg_move(saved, r->to->p.rates.out);
 }
 
-/* To its only successor. */
+static bool reads(const struct ax_seg_tensor *t, int v)
+{
+    for (int i = 0; i < t->n_consumers; i++)
+        if (t->consumers[i] == v) return true;
+    return false;
+}
+
+/* To its only successor. What that reads too enters there in any case. */
 static bool moves_on(const struct reducer *r, int v)
 {
     const struct ax_seg_links *k = &r->to->links;
@@ -76,7 +83,10 @@ static bool moves_on(const struct reducer *r, int v)
     if (k->succ_start[v + 1] - k->succ_start[v] != 1 || cost < 0) return false;
     for (int i = k->out_start[v]; i < k->out_start[v + 1]; i++)
         if (r->to->p.tensors[k->out[i]].is_output) return false;
-    for (int i = k->in_start[v]; i < k->in_start[v + 1]; i++) saved -= r->to->p.tensors[k->in[i]].bytes;
+    for (int i = k->in_start[v]; i < k->in_start[v + 1]; i++) {
+        const struct ax_seg_tensor *t = &r->to->p.tensors[k->in[i]];
+        if (!reads(t, k->succ[k->succ_start[v]])) saved -= t->bytes;
+    }
     return (saved >= 0 || r->any_bytes) && cost <= ax_seg_move(saved, r->to->p.rates.in);
 }
 
