@@ -97,7 +97,7 @@ static enum ax_status price_now(struct ax_segment_job *j, struct verdict *v, str
     v->noise = j->profiled ? profile_noise(&j->profile) : 0;
     if (j->profiled && !j->set->no_measure && !j->set->profile) {
         enum ax_status s = ax_segment_cut(j, err);
-        if (!s) s = ax_segment_measure(j, err);
+        if (!s) s = ax_segment_measure_well(j, err);
         if (s) return s;
         ax_segment_correct(j);
         ax_seg_complete(&j->costs.problem, &j->solution);

@@ -75,6 +75,9 @@ void ax_segment_list_cuts(struct ax_segment_job *j);
 enum ax_status ax_segment_profile(struct ax_segment_job *j, struct ax_error *err);
 /* The parts, as a pipeline where there are cores enough, else one after another: fills segment_ns, balance and noise. */
 enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err);
+/* The same several times, of which the least counts: moments in which nobody else disturbs are rare on some machines. */
+enum ax_status ax_segment_measure_well(struct ax_segment_job *j, struct ax_error *err);
+void ax_segment_note_measured(struct ax_segment_job *j); /* segment_ns is filled: what follows from it */
 /* measure_pipeline.c. AX_BUSY where the cores are taken. */
 enum ax_status ax_segment_measure_pipeline(struct ax_segment_job *j, struct ax_error *err);
 /* Scales the computing of each segment's nodes so that the prediction equals the measurement. */

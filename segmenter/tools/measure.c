@@ -9,7 +9,7 @@
 #include "kernels/cpu.h"
 #include "tools/job.h"
 
-enum { WARM_UP = 3, LEAST = 8, GROUPS = 4 };
+enum { WARM_UP = 3, LEAST = 8, GROUPS = 4, WINDOWS = 3, SETTLED = 4 };
 static const double most_seconds = 5; /* a measurement ends then, with at least LEAST runs */
 
 static double now(void)
@@ -173,6 +173,14 @@ double ax_segment_slowest_ns(const struct ax_segment_job *j)
     return slowest;
 }
 
+void ax_segment_note_measured(struct ax_segment_job *j)
+{
+    double sum = 0;
+    for (int k = 0; k < j->n_segments; k++) sum += j->segment_ns[k] / j->solution.replicas[k];
+    j->balance = sum > 0 ? ax_segment_slowest_ns(j) / (sum / j->n_segments) : 1;
+    j->measured = true;
+}
+
 /* How far the bottleneck moves from one group of runs to the next: half the range, relative. */
 static double noise_of(const struct ax_segment_job *j, const struct times *t)
 {
@@ -195,14 +203,9 @@ static double noise_of(const struct ax_segment_job *j, const struct times *t)
 
 static void fill_segments(struct ax_segment_job *j, struct times *t)
 {
-    double sum = 0;
     j->noise = noise_of(j, t);
-    for (int k = 0; k < j->n_segments; k++) {
-        j->segment_ns[k] = fastest_tenth(row_of(t, k), t->n);
-        sum += j->segment_ns[k] / j->solution.replicas[k];
-    }
-    j->balance = sum > 0 ? ax_segment_slowest_ns(j) / (sum / j->n_segments) : 1;
-    j->measured = true;
+    for (int k = 0; k < j->n_segments; k++) j->segment_ns[k] = fastest_tenth(row_of(t, k), t->n);
+    ax_segment_note_measured(j);
 }
 
 static enum ax_status measure_chain(struct ax_segment_job *j, struct ax_error *err)
@@ -231,6 +234,30 @@ enum ax_status ax_segment_measure(struct ax_segment_job *j, struct ax_error *err
     fprintf(stderr, "axsegment: %s; the segments are measured one after another\n", err->message);
     j->in_pipeline = false;
     return measure_chain(j, err);
+}
+
+static enum ax_status measure_windows(struct ax_segment_job *j, double least[AX_SEG_MAX_STAGES], double slowest[WINDOWS],
+                                      struct ax_error *err)
+{
+    for (int i = 0; i < WINDOWS; i++) {
+        if (ax_segment_measure(j, err)) return err->status;
+        slowest[i] = ax_segment_slowest_ns(j);
+        for (int k = 0; k < j->n_segments; k++) least[k] = i && least[k] < j->segment_ns[k] ? least[k] : j->segment_ns[k];
+    }
+    return AX_OK;
+}
+
+/* Noise is how far the two best windows are apart. */
+enum ax_status ax_segment_measure_well(struct ax_segment_job *j, struct ax_error *err)
+{
+    double least[AX_SEG_MAX_STAGES], slowest[WINDOWS];
+    if (j->simulated) return ax_segment_measure(j, err);
+    if (measure_windows(j, least, slowest, err)) return err->status;
+    memcpy(j->segment_ns, least, sizeof least);
+    ax_segment_note_measured(j);
+    qsort(slowest, WINDOWS, sizeof slowest[0], by_value);
+    j->noise = slowest[1] > 0 ? 1 - slowest[0] / slowest[1] : 0;
+    return AX_OK;
 }
 
 /* -- the loop -- */
@@ -302,20 +329,32 @@ static void price(struct ax_segment_job *j, int64_t lower_bound, bool exact)
     j->solution.exact = exact;
 }
 
-/* The one that was fastest of several was also lucky: what is written is of a measurement that did not choose it. */
-static enum ax_status measure_again(struct ax_segment_job *j, struct ax_error *err)
-{
-    double predicted = j->predicted_ns;
-    enum ax_status s = ax_segment_measure(j, err);
-    if (!s) ax_segment_correct(j);
-    j->predicted_ns = predicted;
-    return s;
-}
-
 /* Whether the corrected costs promise so little that the noise would eat it. */
 static bool good_enough(const struct ax_segment_job *j, const struct kept *best)
 {
     return j->balance <= j->set->balance && (double)j->solution.bottleneck / 1e3 > 0.99 * best->slowest;
+}
+
+/* The one that was fastest of several was also lucky: it is measured well, and so are better ones that the costs promise then.
+ * What is written is the best of these. */
+static enum ax_status settle(struct ax_segment_job *j, struct ax_error *err)
+{
+    struct ax_seg_solution *tried = AX_NEW(&j->mem, struct ax_seg_solution, SETTLED);
+    struct kept best = {.slowest = INFINITY, .compute = AX_NEW(&j->mem, int64_t, j->graph->n_nodes + 1)};
+    enum ax_status s = AX_OK;
+    for (int n = 0; n < SETTLED && !s;) {
+        j->predicted_ns = (double)j->solution.bottleneck / 1e3;
+        s = ax_segment_cut(j, err);
+        if (!s) s = ax_segment_measure_well(j, err);
+        if (s) return s;
+        tried[n++] = j->solution;
+        ax_segment_correct(j);
+        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
+        s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
+        if (measured_before(j, tried, n) || (double)j->solution.bottleneck / 1e3 > 0.98 * best.slowest) break;
+    }
+    restore(j, &best);
+    return s;
 }
 
 enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
@@ -337,10 +376,9 @@ enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
         if (s) return s;
         if (measured_before(j, tried, n) || good_enough(j, &best)) break;
     }
-    bool cut_is_best = same_cut(j, &best.solution, &tried[n - 1]);
     restore(j, &best);
-    if (!cut_is_best) s = ax_segment_cut(j, err);
-    if (!s && n > 1 && !j->simulated) s = measure_again(j, err);
+    if (!j->simulated) s = settle(j, err);
+    if (!s) s = ax_segment_cut(j, err);
     if (!s) s = ax_segment_solve(j, j->n_segments, false, &optimum, err);
     if (s) return s;
     price(j, optimum.lower_bound, optimum.exact);

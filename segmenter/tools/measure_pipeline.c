@@ -151,7 +151,7 @@ static int64_t runs_of(const struct ax_segment_job *j, struct line *l)
 
 static enum ax_status run_groups(struct ax_segment_job *j, struct line *l, struct ax_error *err)
 {
-    double ns[AX_SEG_MAX_STAGES][GROUPS], slowest[GROUPS] = {0}, sum = 0;
+    double ns[AX_SEG_MAX_STAGES][GROUPS], slowest[GROUPS] = {0};
     struct ax_pipeline_stats all;
     struct ax_stage_stats stage;
     enum ax_status s = run(l, WARM_UP, err);
@@ -172,12 +172,10 @@ static enum ax_status run_groups(struct ax_segment_job *j, struct line *l, struc
     for (int k = 0; k < j->n_segments; k++) {
         qsort(ns[k], GROUPS, sizeof ns[k][0], by_value);
         j->segment_ns[k] = ns[k][0];
-        sum += j->segment_ns[k] / j->solution.replicas[k];
     }
     qsort(slowest, GROUPS, sizeof slowest[0], by_value);
     j->noise = slowest[GROUPS - 1] > 0 ? (slowest[GROUPS - 1] - slowest[0]) / 2 / slowest[GROUPS - 1] : 0;
-    j->balance = sum > 0 ? ax_segment_slowest_ns(j) / (sum / j->n_segments) : 1;
-    j->measured = true;
+    ax_segment_note_measured(j);
     return AX_OK;
 }
 
