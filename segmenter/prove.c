@@ -11,45 +11,72 @@
 #include "reach.h"
 #include "reduce.h"
 
-int ax_seg_same_cores(const struct ax_seg_solve_options *opt)
+static int cores_of(const struct ax_seg_proof *f, int k)
 {
-    if (opt->n_cores) return 0;
-    for (int k = 1; opt->replicas && k < opt->n_stages; k++)
-        if (opt->replicas[k] != opt->replicas[0]) return 0;
-    return opt->replicas ? opt->replicas[0] : 1;
+    return f->opt->replicas ? f->opt->replicas[k] : 1;
+}
+
+static int most_cores(const struct ax_seg_proof *f)
+{
+    int most = 1;
+    for (int k = 0; k < f->opt->n_stages; k++)
+        if (cores_of(f, k) > most) most = cores_of(f, k);
+    return most;
 }
 
 /* -- more stages -- */
 
-static bool within(const struct ax_seg_proof *f, const int *stage_of, int k, int n_used, int64_t limit)
+static int next_stage(const struct ax_seg_proof *f, const int *stage_of, int k, int step)
 {
-    struct ax_seg_stage stages[AX_SEG_MAX_STAGES];
-    ax_seg_evaluate(f->p, stage_of, n_used, stages);
-    return stages[k].cost <= limit && stages[k + 1].cost <= limit;
+    for (k += step; k >= 0 && k < f->opt->n_stages; k += step)
+        for (int v = 0; v < f->p->n_nodes; v++)
+            if (stage_of[v] == k) return k;
+    return -1;
 }
 
-/* Splits stage k in two within the limit, at the first place in the order of nodes that allows it. */
-static bool split(const struct ax_seg_proof *f, int *stage_of, int k, int n_used, int64_t limit)
+static bool within(const struct ax_seg_proof *f, const int *stage_of, int a, int b, int64_t bound)
 {
-    int n = f->p->n_nodes, left = 0;
-    for (int v = 0; v < n; v++) left += stage_of[v] == k;
-    for (int v = 0; v < n; v++) stage_of[v] += stage_of[v] >= k;
-    for (int v = 0; v < n && left > 1; v++) {
-        if (stage_of[v] != k + 1) continue;
+    struct ax_seg_stage stages[AX_SEG_MAX_STAGES];
+    return ax_seg_evaluate(f->p, stage_of, f->opt->n_stages, stages) && stages[a].cost <= bound * cores_of(f, a) &&
+           stages[b].cost <= bound * cores_of(f, b);
+}
+
+/* Gives stage k, which has nothing, the first nodes of the next stage or (step -1) the last ones of the one before: as few as
+ * the bound allows. */
+static bool fill_from(const struct ax_seg_proof *f, int *stage_of, int k, int step, int64_t bound)
+{
+    int from = next_stage(f, stage_of, k, step), n = f->p->n_nodes, left = 0;
+    for (int v = 0; v < n; v++) left += stage_of[v] == from;
+    for (int i = 0; i < n && from >= 0 && left > 1; i++) {
+        int v = step > 0 ? i : n - 1 - i;
+        if (stage_of[v] != from) continue;
         stage_of[v] = k;
         left--;
-        if (within(f, stage_of, k, n_used + 1, limit)) return true;
+        if (within(f, stage_of, k, from, bound)) return true;
     }
-    for (int v = 0; v < n; v++) stage_of[v] -= stage_of[v] > k;
+    for (int v = 0; v < n && from >= 0; v++)
+        if (stage_of[v] == k) stage_of[v] = from;
     return false;
 }
 
-static bool spread(const struct ax_seg_proof *f, int *stage_of, int n_used, int64_t limit)
+/* Stage k has nothing: takes over what the stages behind it have, one after another, so that another one has nothing. */
+static bool pass_on(const struct ax_seg_proof *f, int *stage_of, int k, int step)
 {
-    for (; n_used < f->opt->n_stages; n_used++) {
-        int k = 0;
-        while (k < n_used && !split(f, stage_of, k, n_used, limit)) k++;
-        if (k == n_used) return false;
+    int from = next_stage(f, stage_of, k, step);
+    if (from < 0 || cores_of(f, from) > cores_of(f, k)) return false;
+    for (int v = 0; v < f->p->n_nodes; v++)
+        if (stage_of[v] == from) stage_of[v] = k;
+    return true;
+}
+
+/* Leaves no stage without nodes. An empty one that its neighbours cannot fill wanders to the front. */
+static bool spread(const struct ax_seg_proof *f, int *stage_of, int64_t bound)
+{
+    for (int k = f->opt->n_stages - 1; k >= 0; k--) {
+        bool empty = true;
+        for (int v = 0; v < f->p->n_nodes && empty; v++) empty = stage_of[v] != k;
+        if (!empty || fill_from(f, stage_of, k, -1, bound) || fill_from(f, stage_of, k, 1, bound)) continue;
+        if (!pass_on(f, stage_of, k, -1)) return false;
     }
     return true;
 }
@@ -74,14 +101,14 @@ static void leave(struct room *p)
 static void reduce(const struct ax_seg_proof *f, int64_t bound, struct room *p)
 {
     *p = (struct room){.bound = bound};
-    ax_seg_reduce(f->p, bound * ax_seg_same_cores(f->opt), f->opt->max_stage_params, AX_SEG_IN_FASTEST, &p->r, &p->mem);
+    ax_seg_reduce(f->p, bound * most_cores(f), f->opt->max_stage_params, AX_SEG_IN_FASTEST, &p->r, &p->mem);
 }
 
 static void enumerate(const struct ax_seg_proof *f, struct room *p)
 {
     struct ax_lattice_beam all = {0};
-    int before_last = f->opt->n_stages - 1;
-    struct ax_lattice_limit limit = {p->bound * ax_seg_same_cores(f->opt) * before_last, before_last};
+    struct ax_lattice_limit limit = {0, f->opt->n_stages - 1};
+    for (int k = 0; k < f->opt->n_stages - 1; k++) limit.cost += p->bound * cores_of(f, k);
     ax_lattice_make(&p->lattice, &p->r.p, &p->r.links, f->max_ideals, &all, &limit);
 }
 
@@ -118,32 +145,31 @@ struct question {
 /* YES: the partition is in f->scratch, with all its stages. */
 static enum ax_seg_answer ask(struct ax_seg_proof *f, struct question *q, const struct room *p)
 {
-    int cores = ax_seg_same_cores(f->opt), n_used = 0;
-    q->next_bound = p->r.next_bound / cores;
+    q->next_bound = p->r.next_bound / most_cores(f);
     if (p->r.hopeless) return AX_SEG_NO;
     if (!p->lattice.n_ideals) return AX_SEG_TIRED;
     struct ax_seg_reach reach = {.p = &p->r.p,
                                  .links = &p->r.links,
                                  .lattice = &p->lattice,
                                  .n_stages = f->opt->n_stages,
-                                 .replicas = cores,
                                  .max_params = f->opt->max_stage_params,
                                  .work_left = q->work};
+    for (int k = 0; k < f->opt->n_stages; k++) reach.cores[k] = cores_of(f, k);
     int *stage_of = malloc(sizeof(int) * (size_t)(p->r.p.n_nodes + 1));
     if (!stage_of) abort();
-    enum ax_seg_answer answer = ax_seg_reach(&reach, q->bound, stage_of, &n_used);
+    enum ax_seg_answer answer = ax_seg_reach(&reach, q->bound, stage_of);
     if (reach.next_bound < q->next_bound) q->next_bound = reach.next_bound;
     q->work = reach.work_left;
     for (int v = 0; v < f->p->n_nodes && answer == AX_SEG_YES; v++) f->scratch[v] = stage_of[p->r.group[v]];
     free(stage_of);
-    if (answer == AX_SEG_YES && !spread(f, f->scratch, n_used, q->bound * cores)) return AX_SEG_TIRED;
+    if (answer == AX_SEG_YES && !spread(f, f->scratch, q->bound)) return AX_SEG_TIRED;
     return answer;
 }
 
 static void take(struct ax_seg_proof *f)
 {
     memcpy(f->best->stage_of, f->scratch, sizeof(int) * (size_t)f->p->n_nodes);
-    for (int k = 0; k < f->opt->n_stages; k++) f->best->replicas[k] = ax_seg_same_cores(f->opt);
+    for (int k = 0; k < f->opt->n_stages; k++) f->best->replicas[k] = cores_of(f, k);
     ax_seg_complete(f->p, f->best);
 }
 

@@ -1,4 +1,4 @@
-/* The best bottleneck, and the proof that none is better, where every stage has as many cores. */
+/* The best bottleneck, and the proof that none is better, for given cores of each stage. */
 #ifndef AX_SEGMENTER_PROVE_H
 #define AX_SEGMENTER_PROVE_H
 
@@ -17,10 +17,7 @@ struct ax_seg_proof {
     int64_t work; /* ideals that may be visited; sinks */
 };
 
-/* Cores of every stage, where all have as many; else 0. */
-int ax_seg_same_cores(const struct ax_seg_solve_options *opt);
-
-/* True when best is proven. */
+/* True when best is proven. opt->n_cores is 0. */
 bool ax_seg_prove(struct ax_seg_proof *f);
 
 #endif

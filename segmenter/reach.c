@@ -1,8 +1,8 @@
-/* Breadth first: the ideals that one stage reaches, then two, ... Each ideal counts once, with the fewest stages, since stages
- * may be left over. And of two ideals that are reached, one within the other, the larger one is enough where the nodes between
- * are no dearer in front: taking a node v out of the later stage that has it saves computing and what only v reads, and costs
- * that what v makes now enters there. So an ideal is not walked from where one more node leads to an ideal that is reached, or
- * itself need not be walked from, and whose live bytes grow by less than that node's computing pays. */
+/* Breadth first: the ideals that the first stage reaches, then the second, ... Each ideal counts once, with the fewest stages,
+ * since stages may have nothing. And of two ideals that are reached, one within the other, the larger one is enough where the
+ * nodes between are no dearer in front: taking a node v out of the later stage that has it saves computing and what only v
+ * reads, and costs that what v makes now enters there. So an ideal is not walked from where one more node leads to an ideal
+ * that is reached, or itself need not be walked from, and whose live bytes grow by less than that node's computing pays. */
 #include "reach.h"
 
 #include <stdlib.h>
@@ -15,9 +15,13 @@ enum { UNREACHED = 255, TOO_LARGE = 2 };
 struct search {
     struct ax_seg_reach *r;
     struct ax_seg_walk walk;
-    int64_t limit; /* of a stage's cost */
-    uint8_t *k;    /* by ideal: stages that reach it */
-    bool *covered; /* by ideal: reached, or a larger one that is as good */
+    int64_t limit[AX_SEG_MAX_STAGES];      /* of each stage's cost */
+    int64_t behind[AX_SEG_MAX_STAGES + 1]; /* what stages k, k + 1, ... can do, but for their overheads */
+    int64_t cores_behind[AX_SEG_MAX_STAGES + 1];
+    bool all_useful; /* every stage's limit is above its overhead */
+    uint8_t *k;      /* by ideal: stages that reach it */
+    int64_t *tried;  /* by ideal: the widest limit of a stage that began there */
+    bool *covered;   /* by ideal: reached, or a larger one that is as good */
     int *from;
     int64_t *exit; /* by ideal: the least computing + leaving bytes' cost of an ideal above it where the stage may well end */
     uint8_t *ends;
@@ -32,34 +36,33 @@ static void rejected(struct search *s, int64_t cost, int64_t cores)
     if (need < s->r->next_bound) s->r->next_bound = need;
 }
 
-/* Whether `left` stages can still do what lies outside of the ideal. */
-static bool can_finish(struct search *s, int ideal, int left)
+/* Whether stages k, k + 1, ... can still do what lies outside of the ideal. */
+static bool can_finish(struct search *s, int ideal, int k)
 {
     const struct ax_lattice *l = s->r->lattice;
     const struct ax_seg_rates *r = &s->r->p->rates;
-    int all = l->n_ideals - 1;
+    int all = l->n_ideals - 1, left = s->r->n_stages - k;
     if (ideal == all) return true;
     if (!left) return false;
     int64_t params = l->param_bytes[all] - l->param_bytes[ideal];
-    int64_t cost = l->compute[all] - l->compute[ideal] + r->overhead;
+    int64_t need = l->compute[all] - l->compute[ideal];
     /* What is alive, and the model's inputs that are still to be read, enter at least once; each stage rounds down twice. */
-    cost += ax_seg_move(l->live[ideal] + l->tail_in[ideal], r->in) + ax_seg_move(l->tail_out[ideal], r->out) - 2 * left;
-    if (params > left * r->on_chip_bytes) cost += ax_seg_move(params - left * r->on_chip_bytes, r->stream) - left;
+    need += ax_seg_move(l->live[ideal] + l->tail_in[ideal], r->in) + ax_seg_move(l->tail_out[ideal], r->out) - 2 * left;
+    if (params > left * r->on_chip_bytes) need += ax_seg_move(params - left * r->on_chip_bytes, r->stream) - left;
     if (s->r->max_params && params > left * s->r->max_params) return false;
-    int64_t need = cost - r->overhead;
-    if (need <= left * (s->limit - r->overhead)) return true;
-    rejected(s, (need + left - 1) / left + r->overhead, s->r->replicas);
+    if (need <= s->behind[k]) return true;
+    rejected(s, need + (s->all_useful ? left : 1) * r->overhead, s->cores_behind[k]);
     return false;
 }
 
 static void reach(struct search *s, int to, int64_t cost)
 {
     if (s->k[to] <= s->stage + 1) return;
-    if (cost > s->limit) {
-        rejected(s, cost, s->r->replicas);
+    if (cost > s->limit[s->stage]) {
+        rejected(s, cost, s->r->cores[s->stage]);
         return;
     }
-    if (!can_finish(s, to, s->r->n_stages - s->stage - 1)) return;
+    if (!can_finish(s, to, s->stage + 1)) return;
     s->k[to] = (uint8_t)(s->stage + 1);
     s->from[to] = s->start;
     if (to > s->highest) s->highest = to;
@@ -74,16 +77,16 @@ static bool visit(void *ctx, const struct ax_seg_frame *f)
     if (s->r->max_params && params > s->r->max_params) return false;
     int64_t grows =
         l->compute[f->ideal] - l->compute[s->start] + ax_seg_stream(r, params) + ax_seg_move(f->bytes.in, r->in) + r->overhead;
-    if (grows > s->limit) {
-        rejected(s, grows, s->r->replicas);
+    if (grows > s->limit[s->stage]) {
+        rejected(s, grows, s->r->cores[s->stage]);
         return false;
     }
     if (s->exit[f->ideal] == INT64_MAX) return false;
     /* Wherever it ends: what is made before the stage and still alive here is all that will not leave it. */
     int64_t least =
         s->exit[f->ideal] + grows - l->compute[f->ideal] - 2 - ax_seg_move(l->head_out[f->ideal] - f->bytes.out, r->out);
-    if (least > s->limit) {
-        rejected(s, least, s->r->replicas);
+    if (least > s->limit[s->stage]) {
+        rejected(s, least, s->r->cores[s->stage]);
         return false;
     }
     reach(s, f->ideal, grows + ax_seg_move(f->bytes.out, r->out));
@@ -95,6 +98,7 @@ static void first_stages(struct search *s)
 {
     const struct ax_lattice *l = s->r->lattice;
     const struct ax_seg_rates *r = &s->r->p->rates;
+    s->start = 0;
     for (int i = 1; i < l->n_ideals; i++)
         if (!s->r->max_params || l->param_bytes[i] <= s->r->max_params)
             reach(s, i,
@@ -134,6 +138,12 @@ static bool better_above(const struct search *s, int i)
     return false;
 }
 
+/* Ideals from which no stage as wide has begun. */
+static bool is_new(const struct search *s, int i)
+{
+    return s->k[i] <= s->stage && s->tried[i] < s->limit[s->stage];
+}
+
 /* Where walks begin: the largest ideals. */
 static void find_starts(struct search *s)
 {
@@ -141,7 +151,9 @@ static void find_starts(struct search *s)
     for (int i = s->highest; i > 0; i--) {
         bool better = better_above(s, i);
         s->covered[i] = better || s->k[i] <= s->stage;
-        if (!better && s->k[i] == s->stage) s->starts[s->n_starts++] = i;
+        if (!is_new(s, i)) continue;
+        s->tried[i] = s->limit[s->stage];
+        if (!better) s->starts[s->n_starts++] = i;
     }
 }
 
@@ -152,10 +164,10 @@ static void find_ends(struct search *s)
     int64_t most = 0;
     for (int i = 0; i < s->n_starts; i++)
         if (l->compute[s->starts[i]] > most) most = l->compute[s->starts[i]];
-    most += s->limit - s->r->p->rates.overhead;
+    most += s->limit[s->stage] - s->r->p->rates.overhead;
     s->lowest = s->starts[s->n_starts - 1];
     for (int i = l->n_ideals - 2; i > s->lowest; i--)
-        s->ends[i] = l->compute[i] > most ? TOO_LARGE : can_finish(s, i, s->r->n_stages - s->stage - 1);
+        s->ends[i] = l->compute[i] > most ? TOO_LARGE : can_finish(s, i, s->stage + 1);
 }
 
 /* Ends that are reached by now, or have a better one above, are none any more. */
@@ -185,7 +197,7 @@ static bool next_stages(struct search *s)
     const struct ax_lattice *l = s->r->lattice;
     int last = l->n_ideals - 1;
     for (int i = s->highest; i > 0; i--)
-        if (s->k[i] == s->stage) last_stage(s, i);
+        if (is_new(s, i)) last_stage(s, i);
     if (s->k[last] != UNREACHED || s->stage + 1 >= s->r->n_stages) return true;
     s->r->work_left -= s->highest / 4;
     find_starts(s);
@@ -205,15 +217,23 @@ static bool next_stages(struct search *s)
     return s->r->work_left > 0;
 }
 
-static void extract(const struct search *s, int *stage_of, int *n_used)
+static void extract(const struct search *s, int *stage_of)
 {
     const struct ax_lattice *l = s->r->lattice;
-    int ideal = l->n_ideals - 1;
-    *n_used = s->k[ideal];
-    for (int k = *n_used; k > 0; k--) {
+    for (int ideal = l->n_ideals - 1; ideal; ideal = s->from[ideal])
         for (int v = 0; v < l->n_nodes; v++)
-            if (ax_lattice_has(l, ideal, v)) stage_of[v] = k - 1;
-        ideal = s->from[ideal];
+            if (ax_lattice_has(l, ideal, v)) stage_of[v] = s->k[ideal] - 1;
+}
+
+static void set_limits(struct search *s, int64_t bound)
+{
+    int64_t overhead = s->r->p->rates.overhead;
+    s->all_useful = true;
+    for (int k = s->r->n_stages - 1; k >= 0; k--) {
+        s->limit[k] = bound * s->r->cores[k];
+        s->all_useful &= s->limit[k] >= overhead;
+        s->cores_behind[k] = s->cores_behind[k + 1] + s->r->cores[k];
+        s->behind[k] = s->behind[k + 1] + (s->limit[k] > overhead ? s->limit[k] - overhead : 0);
     }
 }
 
@@ -224,28 +244,36 @@ static void *room(int64_t count, size_t size)
     return q;
 }
 
-enum ax_seg_answer ax_seg_reach(struct ax_seg_reach *r, int64_t bound, int *stage_of, int *n_used)
+enum ax_seg_answer ax_seg_reach(struct ax_seg_reach *r, int64_t bound, int *stage_of)
 {
-    struct search s = {.r = r, .limit = bound * r->replicas};
+    struct search s = {.r = r};
     int n_ideals = r->lattice->n_ideals, last = n_ideals - 1;
+    int64_t widest = -1;
     r->next_bound = INT64_MAX;
+    set_limits(&s, bound);
     ax_seg_walk_make(&s.walk, r->p, r->links, n_ideals);
     s.k = room(n_ideals, 1);
     memset(s.k, UNREACHED, (size_t)n_ideals);
     s.k[0] = 0;
+    s.tried = room(n_ideals, sizeof *s.tried);
+    memset(s.tried, 0xff, sizeof *s.tried * (size_t)n_ideals);
     s.covered = room(n_ideals, sizeof *s.covered);
     s.from = room(n_ideals, sizeof *s.from);
     s.starts = room(n_ideals, sizeof *s.starts);
     s.exit = room(n_ideals, sizeof *s.exit);
     s.ends = room(n_ideals, 1);
     s.known = room(n_ideals, sizeof *s.known);
-    bool on = can_finish(&s, 0, r->n_stages);
-    if (on) first_stages(&s);
-    for (s.stage = 1; on && s.stage < r->n_stages && s.k[last] == UNREACHED; s.stage++) on = next_stages(&s);
+    bool on = can_finish(&s, 0, 0);
+    for (; on && s.stage < r->n_stages && s.k[last] == UNREACHED; s.stage++) {
+        if (s.stage) on = next_stages(&s);
+        if (s.limit[s.stage] > widest) first_stages(&s);
+        if (s.limit[s.stage] > widest) widest = s.limit[s.stage];
+    }
     enum ax_seg_answer answer = s.k[last] != UNREACHED ? AX_SEG_YES : r->work_left > 0 ? AX_SEG_NO : AX_SEG_TIRED;
-    if (answer == AX_SEG_YES) extract(&s, stage_of, n_used);
+    if (answer == AX_SEG_YES) extract(&s, stage_of);
     ax_seg_walk_free(&s.walk);
     free(s.k);
+    free(s.tried);
     free(s.covered);
     free(s.from);
     free(s.starts);

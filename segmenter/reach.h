@@ -9,13 +9,14 @@ struct ax_seg_reach {
     const struct ax_seg_problem *p;
     const struct ax_seg_links *links;
     const struct ax_lattice *lattice;
-    int n_stages, replicas; /* cores of each stage */
-    int64_t max_params;     /* 0: any */
+    int n_stages;
+    int cores[AX_SEG_MAX_STAGES]; /* of each stage */
+    int64_t max_params;           /* 0: any */
     int64_t work_left;
     int64_t next_bound; /* after NO: no bound below this one is answered otherwise */
 };
 
-/* After YES stage_of and n_used are filled. */
-enum ax_seg_answer ax_seg_reach(struct ax_seg_reach *r, int64_t bound, int *stage_of, int *n_used);
+/* After YES stage_of is filled; some stages may have nothing, where all have as many cores the last ones. */
+enum ax_seg_answer ax_seg_reach(struct ax_seg_reach *r, int64_t bound, int *stage_of);
 
 #endif

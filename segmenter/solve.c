@@ -244,7 +244,7 @@ static void improve(struct solver *s, int *order, int64_t work)
 /* The bottleneck is settled: fewer bytes between the stages. */
 static void cross_less(struct solver *s, int few, int *order, int64_t work)
 {
-    if (over_reduced(s, few, AX_SEG_IN_ALL, work)) return;
+    if (over_reduced(s, few, AX_SEG_IN_ALL, work / 2)) return;
     over_lattice(s, 0, (struct ax_lattice_beam){.width = 16}, work);
     order_of(s, order);
     over_lattice(s, 0, (struct ax_lattice_beam){NEIGHBOURS, order}, work);
@@ -303,8 +303,8 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
     over_lattice(&s, 0, (struct ax_lattice_beam){.width = 1}, work); /* the linear order */
     int max_ideals = opt->max_ideals ? opt->max_ideals : 100000;
     int few = max_ideals < FEW ? max_ideals : FEW, *order = AX_NEW(&own, int, p->n_nodes);
-    bool done = false, same = ax_seg_same_cores(opt) > 0;
-    if (same && out->bottleneck >= 0) {
+    bool done = false, fixed = !opt->n_cores;
+    if (fixed && out->bottleneck >= 0) {
         over_lattice(&s, 0, (struct ax_lattice_beam){.width = 16}, work / 20);
         struct ax_seg_proof proof = {p, opt, out, s.proven, s.scratch, max_ideals, s.work_left / 4 * 3};
         done = ax_seg_prove(&proof);
@@ -319,7 +319,7 @@ enum ax_status ax_seg_solve(const struct ax_seg_problem *p, const struct ax_seg_
              width /= 4) {
         }
         if (out->bottleneck >= 0) improve(&s, order, work / 3);
-        if (!same) over_reduced(&s, max_ideals, AX_SEG_IN_ALL, s.work_left);
+        if (!fixed) over_reduced(&s, max_ideals, AX_SEG_IN_ALL, s.work_left);
     }
     ax_arena_free(&own);
     if (out->bottleneck < 0)

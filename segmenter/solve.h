@@ -1,12 +1,12 @@
 /* The partitioner: a chain of stages over a DAG whose slowest stage is as fast as can be.
  *
- * A partition is a chain of ideals (lattice.h). Where every stage has as many cores (prove.h), nodes that belong together in
- * any good enough partition are taken together (reduce.h), and for a bound B on the slowest stage a search over the ideals of
- * what is left (reach.h) finds whether n stages can keep it; B is bisected between a proven lower bound and the best partition
- * known. Else dynamic programming over ideals and stages (search.h) answers; it also finds the fewest crossing bytes. Where the
- * DAG has more ideals than can be held, only some are (a beam around few live bytes, always with the linear order); the answer
- * is then feasible, and the bound that is printed beside it is what was proven. All counts are of work, never of time: the
- * same input gives the same answer on every machine. */
+ * A partition is a chain of ideals (lattice.h). Where the cores of each stage are given (prove.h), nodes that belong together
+ * in any good enough partition are taken together (reduce.h), and for a bound B on the slowest stage a search over the ideals
+ * of what is left (reach.h) finds whether n stages can keep it; B is bisected between a proven lower bound and the best
+ * partition known. Else dynamic programming over ideals and stages (search.h) answers; it also finds the fewest crossing bytes.
+ * Where the DAG has more ideals than can be held, only some are (a beam around few live bytes, always with the linear order);
+ * the answer is then feasible, and the bound that is printed beside it is what was proven. All counts are of work, never of
+ * time: the same input gives the same answer on every machine. */
 #ifndef AX_SEGMENTER_SOLVE_H
 #define AX_SEGMENTER_SOLVE_H
 
