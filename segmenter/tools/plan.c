@@ -57,13 +57,13 @@ static enum ax_status replicas_of(struct ax_segment_job *j, int n, struct ax_seg
     return AX_OK;
 }
 
-enum { IDEALS = 2000000, WORK = 30000000 }; /* of the solver, for --effort 1: at most some seconds, 400 MB */
+enum { IDEALS = 2000000, WORK = 60000000 }; /* of the solver, for --effort 1: at most some seconds, 400 MB */
 
 void ax_segment_effort(const struct ax_segment_job *j, bool quick, struct ax_seg_solve_options *opt)
 {
     int effort = (int)j->set->effort;
     opt->max_ideals = quick ? 1 : effort > 10 ? 10 * IDEALS : effort * IDEALS;
-    opt->max_work = quick ? WORK / 10 : (int64_t)effort * WORK;
+    opt->max_work = quick ? WORK / 20 : (int64_t)effort * WORK;
 }
 
 enum ax_status ax_segment_solve(struct ax_segment_job *j, int n, bool quick, struct ax_seg_solution *out, struct ax_error *err)
