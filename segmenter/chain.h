@@ -3,7 +3,7 @@
 #define AX_SEGMENTER_CHAIN_H
 
 #include "exec/exec.h"
-#include "problem.h"
+#include "solver/problem.h"
 
 struct ax_seg_tensor_data {
     const char *name;

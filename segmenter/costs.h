@@ -6,7 +6,7 @@
 #include "files/device.h"
 #include "files/profile.h"
 #include "graph/graph.h"
-#include "problem.h"
+#include "solver/problem.h"
 
 struct ax_seg_costs {
     struct ax_seg_problem problem;

@@ -9,7 +9,7 @@
 #include "files/axmodel.h"
 #include "files/manifest.h"
 #include "files/partition.h"
-#include "solve.h"
+#include "solver/solve.h"
 
 struct ax_segment_settings {
     const char *num_segments, *by, *profile, *device, *replicas;

@@ -12,7 +12,7 @@
 #include "cut.h"
 #include "files/axmodel.h"
 #include "lower/unpack.h"
-#include "solve.h"
+#include "solver/solve.h"
 
 static int n_done, n_wrong, n_piped;
 static int64_t n_copied;

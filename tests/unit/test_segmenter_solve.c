@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "solve.h"
+#include "solver/solve.h"
 
 static uint64_t seed = 1;
 static uint32_t rnd(uint32_t n)

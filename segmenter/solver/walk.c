@@ -1,4 +1,4 @@
-#include "walk.h"
+#include "solver/walk.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #ifndef AX_SEGMENTER_BOUND_H
 #define AX_SEGMENTER_BOUND_H
 
-#include "problem.h"
+#include "solver/problem.h"
 
 /* No stage that holds the dearest node costs less. Weights that must be streamed are not counted. */
 int64_t ax_seg_node_bound(const struct ax_seg_problem *p);

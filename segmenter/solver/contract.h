@@ -2,7 +2,7 @@
 #ifndef AX_SEGMENTER_CONTRACT_H
 #define AX_SEGMENTER_CONTRACT_H
 
-#include "problem.h"
+#include "solver/problem.h"
 
 /* Which nodes go together: sets of nodes, as rings of links. */
 struct ax_seg_union {

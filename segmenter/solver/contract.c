@@ -1,4 +1,4 @@
-#include "contract.h"
+#include "solver/contract.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef AX_SEGMENTER_PROVE_H
 #define AX_SEGMENTER_PROVE_H
 
-#include "solve.h"
+#include "solver/solve.h"
 
 /* What the bound may be short of, since moves round down: some picoseconds in 1 ms. */
 enum { AX_SEG_PRECISION = 100000000 };

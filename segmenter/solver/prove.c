@@ -3,13 +3,13 @@
  *
  * Low bounds are refused quickly, high ones are long in granting: so the questions come nearer from below, and from time to
  * time whether anything is better than what is known. */
-#include "prove.h"
+#include "solver/prove.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "reach.h"
-#include "reduce.h"
+#include "solver/reach.h"
+#include "solver/reduce.h"
 
 static int cores_of(const struct ax_seg_proof *f, int k)
 {

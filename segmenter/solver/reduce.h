@@ -3,7 +3,7 @@
 #ifndef AX_SEGMENTER_REDUCE_H
 #define AX_SEGMENTER_REDUCE_H
 
-#include "contract.h"
+#include "solver/contract.h"
 
 struct ax_seg_reduced {
     struct ax_seg_problem p;

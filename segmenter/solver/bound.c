@@ -7,7 +7,7 @@
  *     reader --inf--> enters --in--> producer          producer --out--> leaves --inf--> reader
  *
  * Capacities are thousandths of the unit of costs, as rates are. */
-#include "bound.h"
+#include "solver/bound.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lattice.h"
+#include "solver/lattice.h"
 
 /* One level while it is being made. */
 struct level {

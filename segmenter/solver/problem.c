@@ -1,7 +1,7 @@
 /* Cost of a given partition, and adjacency. */
 #include <string.h>
 
-#include "problem.h"
+#include "solver/problem.h"
 
 static bool place_tensor(const struct ax_seg_problem *p, const struct ax_seg_tensor *t, const int *stage_of,
                          struct ax_seg_stage *stages)

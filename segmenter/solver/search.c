@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "search.h"
-#include "walk.h"
+#include "solver/search.h"
+#include "solver/walk.h"
 
 struct label {
     int64_t crossing; /* bytes so far */

@@ -3,8 +3,8 @@
 #ifndef AX_SEGMENTER_SEARCH_H
 #define AX_SEGMENTER_SEARCH_H
 
-#include "lattice.h"
-#include "solve.h"
+#include "solver/lattice.h"
+#include "solver/solve.h"
 
 enum ax_seg_answer { AX_SEG_NO, AX_SEG_YES, AX_SEG_TIRED };
 

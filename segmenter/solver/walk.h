@@ -2,7 +2,7 @@
 #ifndef AX_SEGMENTER_WALK_H
 #define AX_SEGMENTER_WALK_H
 
-#include "lattice.h"
+#include "solver/lattice.h"
 
 struct ax_seg_bytes {
     int64_t in, out, crossing; /* entering, leaving; of those that enter: what other nodes made */

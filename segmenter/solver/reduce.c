@@ -6,12 +6,12 @@
  * Dear tensors: where every stage that gives tensor t away costs more than the bound, whatever else is in it, who makes t and
  * who reads it are together; likewise where every stage that takes t in does. Minimum cuts say so (bound.h), more of them the
  * larger the groups become. */
-#include "reduce.h"
+#include "solver/reduce.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "bound.h"
+#include "solver/bound.h"
 
 struct reducer {
     struct ax_seg_reduced *to;

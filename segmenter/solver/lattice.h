@@ -3,7 +3,7 @@
 #ifndef AX_SEGMENTER_LATTICE_H
 #define AX_SEGMENTER_LATTICE_H
 
-#include "problem.h"
+#include "solver/problem.h"
 
 struct ax_lattice {
     int n_nodes, n_words;

@@ -2,8 +2,8 @@
 #ifndef AX_SEGMENTER_REACH_H
 #define AX_SEGMENTER_REACH_H
 
-#include "lattice.h"
-#include "search.h"
+#include "solver/lattice.h"
+#include "solver/search.h"
 
 struct ax_seg_reach {
     const struct ax_seg_problem *p;

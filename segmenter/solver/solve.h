@@ -11,7 +11,7 @@
 #define AX_SEGMENTER_SOLVE_H
 
 #include "base/status.h"
-#include "problem.h"
+#include "solver/problem.h"
 
 struct ax_seg_solve_options {
     int n_stages;

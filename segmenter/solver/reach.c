@@ -3,12 +3,12 @@
  * nodes between are no dearer in front: taking a node v out of the later stage that has it saves computing and what only v
  * reads, and costs that what v makes now enters there. So an ideal is not walked from where one more node leads to an ideal
  * that is reached, or itself need not be walked from, and whose live bytes grow by less than that node's computing pays. */
-#include "reach.h"
+#include "solver/reach.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk.h"
+#include "solver/walk.h"
 
 enum { UNREACHED = 255, TOO_LARGE = 2 };
 

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bound.h"
-#include "lattice.h"
-#include "prove.h"
-#include "reduce.h"
-#include "search.h"
-#include "solve.h"
+#include "solver/bound.h"
+#include "solver/lattice.h"
+#include "solver/prove.h"
+#include "solver/reduce.h"
+#include "solver/search.h"
+#include "solver/solve.h"
 
 enum { FEW = 10000 }; /* ideals: so few are all looked at at once, without a beam before */
 
