@@ -65,7 +65,7 @@ def one_round(model, parts, seconds, run_ms, turn):
     runs = len(cpu) * b["segments"]["count"]
     return {"one": rate["one"], "wide": rate["wide"] / rate["one"], "twins": rate["twins"] / rate["one"],
             "segments": rate["segments"] / rate["one"], "of_twins": rate["segments"] / rate["twins"],
-            "fixed": rate["fixed"] / rate["one"], "slowest_ms": max(cpu), "by_computing": sum(cpu) / max(cpu),
+            "fixed": rate["fixed"] / rate["one"], "cpu_ms": cpu,
             "lent": sum(s["by_neighbours"] for s in b["segments"]["segments"]) / runs}
 
 
@@ -79,15 +79,15 @@ def measure(model, budget):
     rounds = []
     while len(rounds) < 3 or (len(rounds) < opt.rounds and time.monotonic() - begin < budget):
         rounds.append(one_round(model, parts, seconds, run_ms, len(rounds)))
-    m = {k: statistics.median(r[k] for r in rounds) for k in rounds[0]}
-    m["slowest_ms"] = min(r["slowest_ms"] for r in rounds)
+    m = {k: statistics.median(r[k] for r in rounds) for k in rounds[0] if k != "cpu_ms"}
+    least = [min(r["cpu_ms"][k] for r in rounds) for k in range(len(p["segments"]))]
     predicted, costs = p["bottleneck"] / 1e3, [s["cost"] for s in p["segments"]]
     allows = sum(costs) / max(costs)
     return {"model": name, "rounds": len(rounds), "one_core_per_second": m["one"], "two_cores": m["wide"],
             "two_instances": m["twins"], "two_segments": m["segments"], "of_two_instances": m["of_twins"],
-            "fixed_cores": m["fixed"], "allows": allows, "by_computing": m["by_computing"], "predicted_ms": predicted,
-            "measured_ms": m["slowest_ms"], "difference": m["slowest_ms"] / predicted - 1,
-            "same_clock": allows / m["by_computing"] - 1, "lent": m["lent"], "gap": p["gap"]}
+            "fixed_cores": m["fixed"], "allows": allows, "by_computing": sum(least) / max(least), "predicted_ms": predicted,
+            "measured_ms": max(least), "difference": max(least) / predicted - 1,
+            "same_clock": allows * max(least) / sum(least) - 1, "lent": m["lent"], "gap": p["gap"]}
 
 
 def row(r):
