@@ -33,7 +33,7 @@ static const int64_t infinite = INT64_MAX / 4;
 
 static void *room(int64_t count, size_t size)
 {
-    void *p = calloc((size_t)count + 1, size);
+    void *p = calloc(count > 0 ? (size_t)count : 1, size);
     if (!p) abort();
     return p;
 }
