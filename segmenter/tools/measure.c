@@ -329,59 +329,53 @@ static void price(struct ax_segment_job *j, int64_t lower_bound, bool exact)
     j->solution.exact = exact;
 }
 
-/* Whether the corrected costs promise so little that the noise would eat it. */
-static bool good_enough(const struct ax_segment_job *j, const struct kept *best)
+/* How a search for the best cut measures, and when it ends. */
+struct effort {
+    enum ax_status (*measure)(struct ax_segment_job *j, struct ax_error *err);
+    int cuts;               /* at most */
+    double balance, margin; /* enough: slowest/mean, with costs that promise no less than this share of the slowest */
+};
+
+static bool good_enough(const struct ax_segment_job *j, const struct effort *e, const struct kept *best)
 {
-    return j->balance <= j->set->balance && (double)j->solution.bottleneck / 1e3 > 0.99 * best->slowest;
+    return j->balance <= e->balance && (double)j->solution.bottleneck / 1e3 > e->margin * best->slowest;
+}
+
+/* Measures, corrects the costs and solves again; leaves the best of what was measured, and says how many that were. */
+static enum ax_status search(struct ax_segment_job *j, const struct effort *e, int *n, struct ax_error *err)
+{
+    struct ax_seg_solution *tried = AX_NEW(&j->mem, struct ax_seg_solution, e->cuts + 1);
+    struct kept best = {.slowest = INFINITY, .compute = AX_NEW(&j->mem, int64_t, j->graph->n_nodes + 1)};
+    enum ax_status s = AX_OK;
+    for (*n = 0;;) {
+        j->predicted_ns = (double)j->solution.bottleneck / 1e3;
+        s = ax_segment_cut(j, err);
+        if (!s) s = e->measure(j, err);
+        if (s) return s;
+        tried[(*n)++] = j->solution;
+        ax_segment_correct(j);
+        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
+        if (*n == e->cuts) break;
+        s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
+        if (s) return s;
+        if (measured_before(j, tried, *n) || good_enough(j, e, &best)) break;
+    }
+    restore(j, &best);
+    return AX_OK;
 }
 
 /* The one that was fastest of several was also lucky: it is measured well, and so are better ones that the costs promise then.
  * What is written is the best of these. */
-static enum ax_status settle(struct ax_segment_job *j, struct ax_error *err)
-{
-    struct ax_seg_solution *tried = AX_NEW(&j->mem, struct ax_seg_solution, SETTLED);
-    struct kept best = {.slowest = INFINITY, .compute = AX_NEW(&j->mem, int64_t, j->graph->n_nodes + 1)};
-    enum ax_status s = AX_OK;
-    for (int n = 0; n < SETTLED && !s;) {
-        j->predicted_ns = (double)j->solution.bottleneck / 1e3;
-        s = ax_segment_cut(j, err);
-        if (!s) s = ax_segment_measure_well(j, err);
-        if (s) return s;
-        tried[n++] = j->solution;
-        ax_segment_correct(j);
-        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
-        s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
-        if (measured_before(j, tried, n) || (double)j->solution.bottleneck / 1e3 > 0.98 * best.slowest) break;
-    }
-    restore(j, &best);
-    return s;
-}
-
 enum ax_status ax_segment_refine(struct ax_segment_job *j, struct ax_error *err)
 {
-    struct ax_seg_solution *tried = AX_NEW(&j->mem, struct ax_seg_solution, j->set->rounds + 1), optimum;
-    struct kept best = {.slowest = INFINITY, .compute = AX_NEW(&j->mem, int64_t, j->graph->n_nodes + 1)};
-    enum ax_status s = AX_OK;
-    int n = 0;
-    for (;;) {
-        j->predicted_ns = (double)j->solution.bottleneck / 1e3;
-        s = ax_segment_cut(j, err);
-        if (!s) s = ax_segment_measure(j, err);
-        if (s) return s;
-        tried[n++] = j->solution;
-        ax_segment_correct(j);
-        if (ax_segment_slowest_ns(j) < best.slowest) keep(j, &best);
-        if (n == j->set->rounds) break;
-        s = ax_segment_solve(j, j->n_segments, false, &j->solution, err);
-        if (s) return s;
-        if (measured_before(j, tried, n) || good_enough(j, &best)) break;
-    }
-    restore(j, &best);
-    if (!j->simulated) s = settle(j, err);
+    const struct effort rounds = {ax_segment_measure, j->set->rounds, j->set->balance, 0.99};
+    const struct effort settled = {ax_segment_measure_well, SETTLED, INFINITY, 0.98};
+    struct ax_seg_solution optimum;
+    int n;
+    enum ax_status s = search(j, &rounds, &j->rounds, err);
+    if (!s && !j->simulated) s = search(j, &settled, &n, err);
     if (!s) s = ax_segment_cut(j, err);
     if (!s) s = ax_segment_solve(j, j->n_segments, false, &optimum, err);
-    if (s) return s;
-    price(j, optimum.lower_bound, optimum.exact);
-    j->rounds = n;
-    return AX_OK;
+    if (!s) price(j, optimum.lower_bound, optimum.exact);
+    return s;
 }
