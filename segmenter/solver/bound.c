@@ -31,13 +31,6 @@ struct ax_seg_flow {
 
 static const int64_t infinite = INT64_MAX / 4;
 
-static void *room(int64_t count, size_t size)
-{
-    void *p = calloc(count > 0 ? (size_t)count : 1, size);
-    if (!p) abort();
-    return p;
-}
-
 static void join(struct net *g, int a, int b, int64_t capacity)
 {
     if (capacity <= 0) return;
@@ -113,11 +106,11 @@ static void build(struct net *g, const struct ax_seg_problem *p)
     int arcs = p->n_nodes + 1, sink = p->n_nodes + 2 * p->n_tensors;
     for (int t = 0; t < p->n_tensors; t++) arcs += 3 + 2 * p->tensors[t].n_consumers;
     g->n = sink + 1;
-    g->arcs = room(2 * (int64_t)arcs, sizeof *g->arcs);
-    g->first = room(g->n, sizeof(int));
-    g->level = room(g->n, sizeof(int));
-    g->at = room(g->n, sizeof(int));
-    g->queue = room(g->n, sizeof(int));
+    g->arcs = ax_seg_zeroed(2 * (int64_t)arcs, sizeof *g->arcs);
+    g->first = ax_seg_zeroed(g->n, sizeof(int));
+    g->level = ax_seg_zeroed(g->n, sizeof(int));
+    g->at = ax_seg_zeroed(g->n, sizeof(int));
+    g->queue = ax_seg_zeroed(g->n, sizeof(int));
     for (int i = 0; i < g->n; i++) g->first[i] = -1;
     for (int v = 0; v < p->n_nodes; v++) join(g, v, sink, p->nodes[v].compute * 1000);
     for (int t = 0; t < p->n_tensors; t++) {
@@ -142,10 +135,10 @@ static void release(struct net *g)
 
 struct ax_seg_flow *ax_seg_flow_new(const struct ax_seg_problem *p)
 {
-    struct ax_seg_flow *f = room(1, sizeof *f);
+    struct ax_seg_flow *f = ax_seg_zeroed(1, sizeof *f);
     build(&f->net, p);
     f->overhead = p->rates.overhead;
-    f->fresh = room(f->net.n_arcs, sizeof *f->fresh);
+    f->fresh = ax_seg_zeroed(f->net.n_arcs, sizeof *f->fresh);
     memcpy(f->fresh, f->net.arcs, sizeof *f->fresh * (size_t)f->net.n_arcs);
     return f;
 }
@@ -188,7 +181,7 @@ static int dearest_first(const void *a, const void *b)
 
 int64_t *ax_seg_stages_alone(const struct ax_seg_problem *p)
 {
-    int64_t *in = room(p->n_nodes, sizeof *in), *out = room(p->n_nodes, sizeof *out);
+    int64_t *in = ax_seg_zeroed(p->n_nodes, sizeof *in), *out = ax_seg_zeroed(p->n_nodes, sizeof *out);
     for (int t = 0; t < p->n_tensors; t++) {
         const struct ax_seg_tensor *x = &p->tensors[t];
         for (int i = 0; i < x->n_consumers; i++) in[x->consumers[i]] += x->bytes;
@@ -205,7 +198,7 @@ enum { MOST = 64 }; /* nodes that are looked at */
 int64_t ax_seg_node_bound(const struct ax_seg_problem *p)
 {
     struct ax_seg_flow *f = ax_seg_flow_new(p);
-    struct candidate *list = room(p->n_nodes, sizeof *list);
+    struct candidate *list = ax_seg_zeroed(p->n_nodes, sizeof *list);
     int64_t best = 0, *alone = ax_seg_stages_alone(p);
     for (int v = 0; v < p->n_nodes; v++) list[v] = (struct candidate){v, alone[v]};
     qsort(list, (size_t)p->n_nodes, sizeof *list, dearest_first);

@@ -37,13 +37,6 @@ struct finder {
     int n_seen, n_path, n_stack, n_groups;
 };
 
-static int *ints(int n)
-{
-    int *p = calloc((size_t)n + 1, sizeof *p);
-    if (!p) abort();
-    return p;
-}
-
 static void enter(struct finder *f, int v)
 {
     f->seen[v] = f->low[v] = ++f->n_seen;
@@ -87,7 +80,18 @@ static void find_from(struct finder *f, int first)
 static int find_groups(const struct ax_seg_links *links, const struct ax_seg_union *u, int *group)
 {
     int n = u->n;
-    struct finder f = {links, u, ints(n), ints(n), ints(n), ints(n), ints(n), group, 0, 0, 0, 0};
+    struct finder f = {links,
+                       u,
+                       ax_seg_zeroed(n, sizeof(int)),
+                       ax_seg_zeroed(n, sizeof(int)),
+                       ax_seg_zeroed(n, sizeof(int)),
+                       ax_seg_zeroed(n, sizeof(int)),
+                       ax_seg_zeroed(n, sizeof(int)),
+                       group,
+                       0,
+                       0,
+                       0,
+                       0};
     for (int v = 0; v < n; v++) group[v] = -1;
     for (int v = n - 1; v >= 0; v--)
         if (!f.seen[v]) find_from(&f, v);
@@ -129,7 +133,7 @@ void ax_seg_contract(const struct ax_seg_problem *p, const struct ax_seg_links *
                      struct ax_seg_contraction *out, struct ax_arena *mem)
 {
     out->group = AX_NEW(mem, int, p->n_nodes + 1);
-    int n = find_groups(links, u, out->group), *mark = ints(n);
+    int n = find_groups(links, u, out->group), *mark = ax_seg_zeroed(n, sizeof(int));
     struct ax_seg_node *nodes = AX_NEW(mem, struct ax_seg_node, n + 1);
     struct ax_seg_tensor *tensors = AX_NEW(mem, struct ax_seg_tensor, p->n_tensors + 1);
     out->p = (struct ax_seg_problem){.n_nodes = n, .nodes = nodes, .tensors = tensors, .rates = p->rates};

@@ -1,4 +1,5 @@
 /* Cost of a given partition, and adjacency. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "solver/problem.h"
@@ -99,4 +100,11 @@ void ax_seg_links_make(struct ax_seg_links *l, const struct ax_seg_problem *p, s
     int *fill = ax_arena_copy(mem, l->succ_start, sizeof(int) * (size_t)(n + 1));
     for (int v = 0; v < n; v++)
         for (int i = l->pred_start[v]; i < l->pred_start[v + 1]; i++) l->succ[fill[l->pred[i]]++] = v;
+}
+
+void *ax_seg_zeroed(int64_t count, size_t size)
+{
+    void *p = calloc((size_t)(count > 0 ? count : 0) + 1, size);
+    if (!p) abort();
+    return p;
 }

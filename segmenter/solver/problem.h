@@ -4,6 +4,7 @@
 #define AX_SEGMENTER_PROBLEM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -67,5 +68,8 @@ struct ax_seg_links {
     int *pred_start, *pred; /* each once */
 };
 void ax_seg_links_make(struct ax_seg_links *l, const struct ax_seg_problem *p, struct ax_arena *mem);
+
+/* Zeros for count elements and one more, from malloc; ends the process where there is no memory. */
+void *ax_seg_zeroed(int64_t count, size_t size);
 
 #endif

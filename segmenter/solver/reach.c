@@ -237,13 +237,6 @@ static void set_limits(struct search *s, int64_t bound)
     }
 }
 
-static void *room(int64_t count, size_t size)
-{
-    void *q = calloc((size_t)count + 1, size);
-    if (!q) abort();
-    return q;
-}
-
 enum ax_seg_answer ax_seg_reach(struct ax_seg_reach *r, int64_t bound, int *stage_of)
 {
     struct search s = {.r = r};
@@ -252,17 +245,17 @@ enum ax_seg_answer ax_seg_reach(struct ax_seg_reach *r, int64_t bound, int *stag
     r->next_bound = INT64_MAX;
     set_limits(&s, bound);
     ax_seg_walk_make(&s.walk, r->p, r->links, n_ideals);
-    s.k = room(n_ideals, 1);
+    s.k = ax_seg_zeroed(n_ideals, 1);
     memset(s.k, UNREACHED, (size_t)n_ideals);
     s.k[0] = 0;
-    s.tried = room(n_ideals, sizeof *s.tried);
+    s.tried = ax_seg_zeroed(n_ideals, sizeof *s.tried);
     memset(s.tried, 0xff, sizeof *s.tried * (size_t)n_ideals);
-    s.covered = room(n_ideals, sizeof *s.covered);
-    s.from = room(n_ideals, sizeof *s.from);
-    s.starts = room(n_ideals, sizeof *s.starts);
-    s.exit = room(n_ideals, sizeof *s.exit);
-    s.ends = room(n_ideals, 1);
-    s.known = room(n_ideals, sizeof *s.known);
+    s.covered = ax_seg_zeroed(n_ideals, sizeof *s.covered);
+    s.from = ax_seg_zeroed(n_ideals, sizeof *s.from);
+    s.starts = ax_seg_zeroed(n_ideals, sizeof *s.starts);
+    s.exit = ax_seg_zeroed(n_ideals, sizeof *s.exit);
+    s.ends = ax_seg_zeroed(n_ideals, 1);
+    s.known = ax_seg_zeroed(n_ideals, sizeof *s.known);
     bool on = can_finish(&s, 0, 0);
     for (; on && s.stage < r->n_stages && s.k[last] == UNREACHED; s.stage++) {
         if (s.stage) on = next_stages(&s);

@@ -2,21 +2,14 @@
 
 #include <stdlib.h>
 
-static void *zeroed(int64_t count, size_t size)
-{
-    void *q = calloc((size_t)count + 1, size);
-    if (!q) abort();
-    return q;
-}
-
 void ax_seg_walk_make(struct ax_seg_walk *w, const struct ax_seg_problem *p, const struct ax_seg_links *links, int n_ideals)
 {
     *w = (struct ax_seg_walk){.p = p, .links = links};
-    w->seen = zeroed(n_ideals, sizeof(int));
-    w->outside = zeroed(p->n_tensors, sizeof(int));
-    w->used = zeroed(p->n_tensors, sizeof(int));
-    w->made = zeroed(p->n_tensors, sizeof(bool));
-    w->stack = zeroed(p->n_nodes + 1, sizeof *w->stack);
+    w->seen = ax_seg_zeroed(n_ideals, sizeof(int));
+    w->outside = ax_seg_zeroed(p->n_tensors, sizeof(int));
+    w->used = ax_seg_zeroed(p->n_tensors, sizeof(int));
+    w->made = ax_seg_zeroed(p->n_tensors, sizeof(bool));
+    w->stack = ax_seg_zeroed(p->n_nodes + 1, sizeof *w->stack);
 }
 
 void ax_seg_walk_free(struct ax_seg_walk *w)
